@@ -1,0 +1,1 @@
+//! Guest filter for host-test's own tests.

@@ -1,0 +1,2 @@
+//! The host-test command.
+fn main() {}
