@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The conformance corpus and what runs it: cases, tokens good and bad, the filter natively, under the wasmtime
+//! host and in a real Envoy.
+//!
+//! Everything here is a test tool: it runs on the machine of whoever tests, never in a request path.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test tool: a wrong index must stop the test, and no request reaches this code"
+)]
+
+pub mod bootstrap;
+pub mod environment;
+pub mod envoy;
+pub mod http_client;
+pub mod http_server;
+pub mod jwks_server;
+pub mod scratch;
+pub mod upstream;
