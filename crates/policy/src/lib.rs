@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The policy document: text in, a checked and compiled policy out, and the decision for one request.
+//!
+//! The way through this crate, in the order things happen:
+//!
+//! 1. [`document::parse`] turns YAML or JSON into a located tree ([`Node`]).
+//! 2. [`Section`] and [`Field`] read that tree with types. Every mistake goes into a [`Sink`], with its field
+//!    path and (from YAML) line and column, and reading goes on: one pass reports them all.
+//! 3. [`Policy::compile`] reads `routes` and `default`; other sections belong to the engine, which reads
+//!    them from the same tree in the same way.
+//! 4. Per request: [`path::canonical`], [`Policy::select`], and for a verified token [`Route::decide`].
+//!
+//! No I/O, no clock, no randomness, no host calls: time is an argument.
+
+pub mod document;
+pub mod path;
+
+mod condition;
+mod decision;
+mod policy;
+mod requirement;
+mod route;
+
+pub use decision::{Denied, Facts, RequestFacts};
+pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Value};
+pub use path::{CanonicalPath, Mode, PathError};
+pub use policy::{MAX_ROUTES, Policy, Selected};
+pub use requirement::Requirement;
+pub use route::{Access, Route};

@@ -1,0 +1,1 @@
+//! Conditions: CEL, checked when the policy is compiled.

@@ -1,0 +1,76 @@
+//! The facts about one request, and the answer to it.
+
+use serde_json::{Map, Value};
+
+use crate::path::CanonicalPath;
+
+/// What is known about a request with a verified token.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The configured issuer whose key verified the token.
+    pub issuer: &'a str,
+    /// The token's audiences.
+    pub audiences: &'a [String],
+    /// The token's scopes, already split.
+    pub scopes: &'a [String],
+    /// All claims.
+    pub claims: &'a Map<String, Value>,
+    /// The request.
+    pub request: RequestFacts<'a>,
+    /// The peer's address without its port, if the proxy knows it.
+    pub source_address: Option<&'a str>,
+    /// Seconds since 1970 UTC.
+    pub now: i64,
+}
+
+/// What is known about the request itself.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestFacts<'a> {
+    /// The method as it came.
+    pub method: &'a str,
+    /// The host as it came (`:authority`), port allowed.
+    pub host: &'a str,
+    /// The path that selected the route.
+    pub path: &'a CanonicalPath,
+}
+
+/// Why a valid token is not enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denied {
+    /// The route doesn't accept this issuer.
+    Issuer,
+    /// The token is for none of the route's audiences.
+    Audience,
+    /// A scope is missing.
+    Scope {
+        /// The scopes the route needs, space-joined, for `scope="…"` of the challenge.
+        needed: String,
+    },
+    /// A claim is missing or has another value.
+    Claim {
+        /// The claim as the policy writes it.
+        name: String,
+    },
+    /// The condition is false.
+    Condition,
+    /// The condition could not be evaluated.
+    ConditionError {
+        /// Why, for a trace: bounded, without claim values.
+        reason: String,
+    },
+}
+
+impl Denied {
+    /// A stable word for logs, metrics and tests.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Denied::Issuer => "route_issuer",
+            Denied::Audience => "route_audience",
+            Denied::Scope { .. } => "insufficient_scope",
+            Denied::Claim { .. } => "claim_mismatch",
+            Denied::Condition => "condition_false",
+            Denied::ConditionError { .. } => "condition_error",
+        }
+    }
+}

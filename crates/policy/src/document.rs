@@ -1,0 +1,84 @@
+//! The document as text: YAML or JSON in, a located tree out, read with types and without stopping at the first mistake.
+
+mod json;
+mod nearest;
+mod problem;
+mod reader;
+mod tree;
+mod units;
+mod yaml;
+
+pub use problem::{Problem, Problems, Sink};
+pub use reader::{Field, Section};
+pub use tree::{Entry, Location, Node, Value};
+
+/// Bounds on a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Size of the text in bytes.
+    pub bytes: usize,
+    /// Lists and maps inside each other, the root included.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    /// 1 MiB and 32 levels.
+    fn default() -> Self {
+        Self {
+            bytes: 1 << 20,
+            depth: 32,
+        }
+    }
+}
+
+/// Parses a document within the default [`Limits`]: JSON if its first character other than white space is `{`, else YAML.
+///
+/// Mistakes go to `sink`. A tree comes back also when there were some (a duplicate key, an alias) that leave the rest
+/// readable, so that the mistakes of all sections are reported together: only an empty sink makes the tree good.
+#[must_use]
+pub fn parse(text: &[u8], sink: &Sink) -> Option<Node> {
+    parse_within(text, Limits::default(), sink)
+}
+
+/// [`parse`] with other limits.
+#[must_use]
+pub fn parse_within(text: &[u8], limits: Limits, sink: &Sink) -> Option<Node> {
+    if text.len() > limits.bytes {
+        let (most, found) = (limits.bytes, text.len());
+        sink.report(
+            "",
+            None,
+            format!("the document has {found} bytes, more than the {most} allowed"),
+            None,
+        );
+        return None;
+    }
+    // A byte order mark says nothing in UTF-8; editors write it.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = match std::str::from_utf8(text) {
+        Ok(text) => text,
+        Err(error) => {
+            let valid = text.get(..error.valid_up_to()).unwrap_or_default();
+            let line = valid
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count()
+                .saturating_add(1);
+            sink.report(
+                "",
+                Some(Location { line, column: 1 }),
+                "this line is not UTF-8",
+                None,
+            );
+            return None;
+        }
+    };
+    if text
+        .trim_start_matches([' ', '\t', '\r', '\n'])
+        .starts_with('{')
+    {
+        json::parse(text, limits, sink)
+    } else {
+        yaml::parse(text, limits, sink)
+    }
+}
