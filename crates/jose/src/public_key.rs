@@ -1,0 +1,87 @@
+//! One public key, parsed and prepared once: verifying with it parses nothing again.
+
+use sha2::Sha256;
+
+use crate::algorithm::Algorithm;
+
+/// The type of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KeyKind {
+    /// RSA, with the length of its modulus in bits.
+    Rsa {
+        /// Bits of the modulus, 2048 to 4096.
+        bits: u16,
+    },
+    /// An elliptic-curve key on P-256.
+    P256,
+    /// An Ed25519 key.
+    Ed25519,
+}
+
+/// A verification key of an issuer, checked for hygiene.
+#[derive(Debug, Clone)]
+pub struct PublicKey {
+    pub(crate) kid: Option<String>,
+    pub(crate) algorithm: Option<Algorithm>,
+    pub(crate) thumbprint: [u8; 32],
+    pub(crate) spki: Box<[u8]>,
+    pub(crate) material: Material,
+}
+
+/// The key itself in the form that its primitive wants.
+#[derive(Debug, Clone)]
+pub(crate) enum Material {
+    Rsa {
+        key: rsa::pkcs1v15::VerifyingKey<Sha256>,
+        bits: u16,
+    },
+    P256(p256::ecdsa::VerifyingKey),
+    Ed25519(ed25519_dalek::VerifyingKey),
+}
+
+impl PublicKey {
+    /// The `kid` under which the set lists it.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> KeyKind {
+        match &self.material {
+            Material::Rsa { bits, .. } => KeyKind::Rsa { bits: *bits },
+            Material::P256(_) => KeyKind::P256,
+            Material::Ed25519(_) => KeyKind::Ed25519,
+        }
+    }
+
+    /// Whether it may verify signatures of this algorithm: the type fits, and its own `alg`, if it has one, agrees.
+    ///
+    /// `EdDSA` and `Ed25519` are two names of one operation on an Ed25519 key (RFC 9864 section 2.2), so a key that
+    /// says one of them allows both; which of the two a token may use is the configuration's to say.
+    #[must_use]
+    pub fn allows(&self, algorithm: Algorithm) -> bool {
+        let ed25519 = |name| matches!(name, Algorithm::EdDsa | Algorithm::Ed25519);
+        let fits = match self.kind() {
+            KeyKind::Rsa { .. } => algorithm == Algorithm::Rs256,
+            KeyKind::P256 => algorithm == Algorithm::Es256,
+            KeyKind::Ed25519 => ed25519(algorithm),
+        };
+        fits && self
+            .algorithm
+            .is_none_or(|own| own == algorithm || (ed25519(own) && ed25519(algorithm)))
+    }
+
+    /// The SHA-256 thumbprint (RFC 7638): the same for the same key, whatever its `kid`.
+    #[must_use]
+    pub fn thumbprint(&self) -> &[u8; 32] {
+        &self.thumbprint
+    }
+
+    /// The key as SubjectPublicKeyInfo in DER, for a host's own crypto.
+    #[must_use]
+    pub fn spki_der(&self) -> &[u8] {
+        &self.spki
+    }
+}

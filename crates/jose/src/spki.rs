@@ -1,0 +1,73 @@
+//! SubjectPublicKeyInfo in DER (RFC 5280 section 4.1.2.7): the form in which hosts' crypto takes a key.
+
+/// `SEQUENCE { OID 1.2.840.113549.1.1.1 rsaEncryption, NULL }` (RFC 3279 section 2.3.1).
+const RSA: &[u8] = &[
+    0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+];
+/// `SEQUENCE { OID 1.2.840.10045.2.1 ecPublicKey, OID 1.2.840.10045.3.1.7 secp256r1 }` (RFC 5480 section 2.1).
+const P256: &[u8] = &[
+    0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
+    0xce, 0x3d, 0x03, 0x01, 0x07,
+];
+/// `SEQUENCE { OID 1.3.101.112 Ed25519 }` (RFC 8410 section 3).
+const ED25519: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
+
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+const SEQUENCE: u8 = 0x30;
+
+/// An RSA key; `modulus` and `exponent` big-endian without leading zeros.
+pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    spki(RSA, &rsa_public_key(modulus, exponent))
+}
+
+/// `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }` (RFC 8017 appendix A.1.1).
+pub(crate) fn rsa_public_key(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let numbers = [unsigned(modulus), unsigned(exponent)].concat();
+    element(SEQUENCE, &numbers)
+}
+
+/// A P-256 key; `point` in SEC1's uncompressed form of 65 bytes.
+pub(crate) fn p256(point: &[u8]) -> Vec<u8> {
+    spki(P256, point)
+}
+
+/// An Ed25519 key.
+pub(crate) fn ed25519(point: &[u8; 32]) -> Vec<u8> {
+    spki(ED25519, point)
+}
+
+fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
+    // A bit string starts with the number of unused bits in its last byte.
+    let key = element(BIT_STRING, &[&[0], key].concat());
+    element(SEQUENCE, &[algorithm, &key].concat())
+}
+
+fn unsigned(magnitude: &[u8]) -> Vec<u8> {
+    // A leading one bit would make it negative.
+    match magnitude.first() {
+        Some(first) if *first < 0x80 => element(INTEGER, magnitude),
+        _ => element(INTEGER, &[&[0], magnitude].concat()),
+    }
+}
+
+fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let used = length
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(length.len());
+    let length = length.get(used..).unwrap_or_default();
+    let mut der = vec![tag];
+    match length {
+        [] => der.push(0),
+        [short] if *short < 0x80 => der.push(*short),
+        long => {
+            // At most eight bytes of length: the cast and the or cannot lose anything.
+            der.push(0x80 | u8::try_from(long.len()).unwrap_or(0));
+            der.extend_from_slice(long);
+        }
+    }
+    der.extend_from_slice(content);
+    der
+}
