@@ -58,10 +58,19 @@ impl Envoy {
     pub fn start_in(scratch: Scratch, bootstrap: &Value, options: &Options) -> Result<Self> {
         let mut bootstrap = bootstrap.clone();
         bootstrap["admin"] = serde_json::json!({ "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } } });
-        let config = scratch.write(
-            "bootstrap.json",
-            serde_json::to_string_pretty(&bootstrap)?.as_bytes(),
-        )?;
+        let text = serde_json::to_string_pretty(&bootstrap)?;
+        Self::start_text(scratch, "bootstrap.json", &text, options)
+    }
+
+    /// Starts Envoy with a bootstrap as text, in the format that the extension of `name` says (`.yaml`, `.json`), and
+    /// waits until it is live. It must have an `admin` section with port 0.
+    pub fn start_text(
+        scratch: Scratch,
+        name: &str,
+        bootstrap: &str,
+        options: &Options,
+    ) -> Result<Self> {
+        let config = scratch.write(name, bootstrap.as_bytes())?;
         let admin_file = scratch.path().join("admin");
         let mut child = Command::new(crate::environment::envoy()?)
             .arg("--config-path")

@@ -15,5 +15,6 @@ pub mod envoy;
 pub mod http_client;
 pub mod http_server;
 pub mod jwks_server;
+pub mod provider;
 pub mod scratch;
 pub mod upstream;
