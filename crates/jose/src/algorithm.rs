@@ -46,3 +46,26 @@ impl fmt::Display for Algorithm {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_go_there_and_back() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(Algorithm::from_name(algorithm.name()), Some(algorithm));
+            assert_eq!(algorithm.to_string(), algorithm.name());
+        }
+    }
+
+    #[test]
+    fn names_are_matched_exactly() {
+        for name in [
+            "", "rs256", "RS256 ", "eddsa", "ED25519", "none", "HS256", "RS384", "ES256K", "PS256",
+            "Ed448",
+        ] {
+            assert_eq!(Algorithm::from_name(name), None, "{name:?}");
+        }
+    }
+}

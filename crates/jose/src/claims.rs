@@ -185,3 +185,167 @@ impl Claims {
         self.get(claim.name()).and_then(Value::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::JsonError;
+
+    fn parse(payload: &str) -> Result<Claims, TokenError> {
+        Claims::parse(payload.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn registered_claims_are_read() {
+        let claims = parse(
+            r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":3.5,"nbf":2,"iat":1,"jti":"j","client_id":"c","x":{"y":1}}"#,
+        )
+        .unwrap();
+        assert_eq!(claims.issuer(), Some("i"));
+        assert_eq!(claims.subject(), Some("s"));
+        assert_eq!(claims.audiences().collect::<Vec<_>>(), ["a", "b"]);
+        let milliseconds = |date: Option<NumericDate>| date.map(NumericDate::unix_milliseconds);
+        assert_eq!(milliseconds(claims.expires_at()), Some(3500));
+        assert_eq!(milliseconds(claims.not_before()), Some(2000));
+        assert_eq!(milliseconds(claims.issued_at()), Some(1000));
+        assert_eq!(claims.jwt_id(), Some("j"));
+        assert_eq!(claims.client_id(), Some("c"));
+        assert_eq!(claims.get("x"), Some(&serde_json::json!({"y": 1})));
+        assert_eq!(claims.as_map().len(), 9);
+    }
+
+    #[test]
+    fn absent_claims_are_absent() {
+        let claims = parse("{}").unwrap();
+        assert_eq!(claims.issuer(), None);
+        assert_eq!(claims.audiences().count(), 0);
+        assert_eq!(claims.expires_at(), None);
+        assert!(!claims.has(RegisteredClaim::ExpiresAt));
+    }
+
+    #[test]
+    fn an_audience_is_a_string_or_a_list_of_strings() {
+        assert_eq!(
+            parse(r#"{"aud":"a"}"#)
+                .unwrap()
+                .audiences()
+                .collect::<Vec<_>>(),
+            ["a"]
+        );
+        assert_eq!(parse(r#"{"aud":[]}"#).unwrap().audiences().count(), 0);
+        for aud in [
+            "null",
+            "1",
+            "true",
+            "{}",
+            r#"[1]"#,
+            r#"["a",1]"#,
+            r#"["a",null]"#,
+            r#"[["a"]]"#,
+            r#"{"a":"a"}"#,
+        ] {
+            assert_eq!(
+                parse(&format!(r#"{{"aud":{aud}}}"#)),
+                Err(TokenError::ClaimMalformed(RegisteredClaim::Audience)),
+                "{aud}"
+            );
+        }
+    }
+
+    #[test]
+    fn text_claims_of_another_type_are_refused() {
+        use RegisteredClaim::{ClientId, Issuer, JwtId, Subject};
+        for claim in [Issuer, Subject, JwtId, ClientId] {
+            for value in [
+                "null",
+                "1",
+                "true",
+                "[]",
+                "{}",
+                r#"["https://issuer.example"]"#,
+            ] {
+                assert_eq!(
+                    parse(&format!(r#"{{"{}":{value}}}"#, claim.name())),
+                    Err(TokenError::ClaimMalformed(claim)),
+                    "{claim:?} {value}"
+                );
+            }
+        }
+    }
+
+    /// CVE-2026-25537: a wrong-typed `exp` or `nbf` counted as absent, so the token lived for ever.
+    #[test]
+    fn dates_of_another_type_are_errors_and_never_absent() {
+        use RegisteredClaim::{ExpiresAt, IssuedAt, NotBefore};
+        for claim in [ExpiresAt, NotBefore, IssuedAt] {
+            for value in [
+                "null",
+                "true",
+                "false",
+                r#""""#,
+                r#""1300819380""#,
+                r#""9999999999""#,
+                "[]",
+                "[1300819380]",
+                "{}",
+                r#"{"$serde_json::private::Number":"1"}"#,
+                "-1",
+                "1e300",
+            ] {
+                assert_eq!(
+                    parse(&format!(r#"{{"{}":{value}}}"#, claim.name())),
+                    Err(TokenError::ClaimMalformed(claim)),
+                    "{claim:?} {value}"
+                );
+            }
+            assert_eq!(
+                parse(&format!(r#"{{"{}":1e400}}"#, claim.name())),
+                Err(TokenError::Json(Part::Payload, JsonError::Syntax)),
+                "a number beyond a double is no number to us"
+            );
+        }
+    }
+
+    #[test]
+    fn names_of_claims_are_matched_exactly() {
+        let claims = parse(r#"{"EXP":1,"exp ":2,"Iss":"x"}"#).unwrap();
+        assert_eq!(claims.expires_at(), None);
+        assert_eq!(claims.issuer(), None);
+    }
+
+    #[test]
+    fn a_payload_that_is_no_strict_object_is_refused() {
+        for (payload, error) in [
+            (&b""[..], JsonError::Syntax),
+            (b"hello", JsonError::Syntax),
+            (b"[]", JsonError::NotAnObject),
+            (b"\"eyJ9\"", JsonError::NotAnObject),
+            (br#"{"sub":"a","sub":"b"}"#, JsonError::DuplicateMember),
+            (
+                br#"{"act":{"sub":"a","sub":"b"}}"#,
+                JsonError::DuplicateMember,
+            ),
+            (b"{\"sub\":\"\xff\"}", JsonError::NotUtf8),
+        ] {
+            assert_eq!(
+                Claims::parse(payload, &Limits::default()),
+                Err(TokenError::Json(Part::Payload, error)),
+                "{payload:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn deep_claims_are_refused() {
+        let nested = |depth: usize| {
+            // The object itself is the first level.
+            let inner = depth - 1;
+            format!(r#"{{"a":{}{}}}"#, "[".repeat(inner), "]".repeat(inner))
+        };
+        assert!(parse(&nested(16)).is_ok());
+        assert_eq!(
+            parse(&nested(17)),
+            Err(TokenError::Json(Part::Payload, JsonError::TooDeep))
+        );
+    }
+}

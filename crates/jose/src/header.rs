@@ -108,3 +108,224 @@ fn parse_kid(members: &Map<String, Value>, limits: &Limits) -> Result<Option<Str
         Some(_) => Err(TokenError::KeyIdMalformed),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::JsonError;
+
+    fn parse(header: &str) -> Result<Header, TokenError> {
+        Header::parse(header.as_bytes(), &Limits::default())
+    }
+
+    #[test]
+    fn a_plain_header_is_read() {
+        let header =
+            parse(r#"{"alg":"ES256","kid":"k","typ":"at+jwt","cty":"x","x5t":"y"}"#).unwrap();
+        assert_eq!(header.algorithm, Algorithm::Es256);
+        assert_eq!(header.kid.as_deref(), Some("k"));
+        assert_eq!(header.typ.as_deref(), Some("at+jwt"));
+        assert!(!header.key_hints.any());
+    }
+
+    #[test]
+    fn alg_is_required_and_a_string() {
+        assert_eq!(parse("{}"), Err(TokenError::AlgorithmMissing));
+        assert_eq!(
+            parse(r#"{"ALG":"ES256"}"#),
+            Err(TokenError::AlgorithmMissing)
+        );
+        for value in ["null", "1", "true", "[]", r#"["ES256"]"#, "{}"] {
+            assert_eq!(
+                parse(&format!(r#"{{"alg":{value}}}"#)),
+                Err(TokenError::AlgorithmMalformed),
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn none_is_refused_in_every_spelling() {
+        for bits in 0..16_u8 {
+            let name: String = "none"
+                .chars()
+                .enumerate()
+                .map(|(place, letter)| {
+                    if bits >> place & 1 == 1 {
+                        letter.to_ascii_uppercase()
+                    } else {
+                        letter
+                    }
+                })
+                .collect();
+            assert_eq!(
+                parse(&format!(r#"{{"alg":"{name}"}}"#)),
+                Err(TokenError::AlgorithmNone),
+                "{name}"
+            );
+        }
+        for name in [" none", "none ", "\\tNone\\n", "\\u006eone", "\\u00a0none"] {
+            assert_eq!(
+                parse(&format!(r#"{{"alg":"{name}"}}"#)),
+                Err(TokenError::AlgorithmNone),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn algorithms_that_we_do_not_verify_are_refused() {
+        for name in [
+            "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "ES384", "ES512", "ES256K",
+            "Ed448", "rs256", "RS256 ", "eddsa", "ed25519", "RSA-OAEP", "dir", "non", "noneX",
+            "null",
+        ] {
+            assert_eq!(
+                parse(&format!(r#"{{"alg":"{name}"}}"#)),
+                Err(TokenError::AlgorithmUnsupported),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_crit_is_refused() {
+        assert_eq!(
+            parse(r#"{"alg":"ES256","crit":[]}"#),
+            Err(TokenError::CriticalEmpty)
+        );
+    }
+
+    #[test]
+    fn every_extension_in_crit_is_unknown() {
+        for crit in [
+            r#"["exp"]"#,
+            r#"["b64"]"#,
+            r#"["alg"]"#,
+            r#"["http://example.com/UNDEFINED"]"#,
+            r#"["a","a"]"#,
+        ] {
+            let header = format!(
+                r#"{{"alg":"ES256","crit":{crit},"exp":1,"http://example.com/UNDEFINED":true}}"#
+            );
+            assert_eq!(parse(&header), Err(TokenError::CriticalUnknown), "{crit}");
+        }
+    }
+
+    #[test]
+    fn a_crit_of_another_type_is_refused() {
+        for crit in [
+            "null",
+            "true",
+            "1",
+            r#""exp""#,
+            "{}",
+            "[1]",
+            r#"["exp",null]"#,
+            "[[]]",
+        ] {
+            let header = format!(r#"{{"alg":"ES256","crit":{crit}}}"#);
+            assert_eq!(parse(&header), Err(TokenError::CriticalMalformed), "{crit}");
+        }
+    }
+
+    #[test]
+    fn b64_is_refused_with_any_value() {
+        for value in ["false", "true", "null", "\"false\"", "0"] {
+            let header = format!(r#"{{"alg":"ES256","b64":{value}}}"#);
+            assert_eq!(parse(&header), Err(TokenError::UnencodedPayload), "{value}");
+        }
+    }
+
+    #[test]
+    fn kid_is_a_string_of_bounded_length() {
+        for value in ["null", "1", "true", "[]", "{}", r#"["k"]"#] {
+            let header = format!(r#"{{"alg":"ES256","kid":{value}}}"#);
+            assert_eq!(parse(&header), Err(TokenError::KeyIdMalformed), "{value}");
+        }
+        let with = |length: usize| {
+            parse(&format!(
+                r#"{{"alg":"ES256","kid":"{}"}}"#,
+                "k".repeat(length)
+            ))
+        };
+        assert_eq!(with(256).unwrap().kid.map(|kid| kid.len()), Some(256));
+        assert_eq!(with(257), Err(TokenError::KeyIdTooLong));
+        assert_eq!(
+            with(0).unwrap().kid.as_deref(),
+            Some(""),
+            "an empty kid is a kid"
+        );
+    }
+
+    #[test]
+    fn typ_is_a_string() {
+        for value in ["null", "1", r#"["JWT"]"#, "{}"] {
+            let header = format!(r#"{{"alg":"ES256","typ":{value}}}"#);
+            assert_eq!(parse(&header), Err(TokenError::TypeMalformed), "{value}");
+        }
+    }
+
+    #[test]
+    fn offered_keys_are_noticed_and_nothing_else() {
+        let header = parse(
+            r#"{"alg":"ES256","jwk":{"kty":"EC"},"jku":"https://evil.example/jwks","x5u":"https://evil.example/x","x5c":[]}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            header.key_hints,
+            KeyHints {
+                jwk: true,
+                jku: true,
+                x5u: true,
+                x5c: true
+            }
+        );
+        assert_eq!(header.kid, None);
+        for name in ["jwk", "jku", "x5u", "x5c"] {
+            assert!(
+                parse(&format!(r#"{{"alg":"ES256","{name}":null}}"#))
+                    .unwrap()
+                    .key_hints
+                    .any(),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_is_no_strict_object_is_refused() {
+        for (header, error) in [
+            (&b"null"[..], JsonError::NotAnObject),
+            (b"{", JsonError::Syntax),
+            (
+                br#"{"alg":"ES256","alg":"none"}"#,
+                JsonError::DuplicateMember,
+            ),
+            (
+                br#"{"alg":"ES256","kid":"a","kid":"b"}"#,
+                JsonError::DuplicateMember,
+            ),
+            (
+                br#"{"alg":"ES256","jwk":{"x":1,"x":2}}"#,
+                JsonError::DuplicateMember,
+            ),
+            (b"{\"alg\":\"ES256\",\"kid\":\"\xff\"}", JsonError::NotUtf8),
+        ] {
+            assert_eq!(
+                Header::parse(header, &Limits::default()),
+                Err(TokenError::Json(Part::Header, error)),
+                "{header:?}"
+            );
+        }
+        let deep = format!(
+            r#"{{"alg":"ES256","x":{}{}}}"#,
+            "[".repeat(16),
+            "]".repeat(16)
+        );
+        assert_eq!(
+            parse(&deep),
+            Err(TokenError::Json(Part::Header, JsonError::TooDeep))
+        );
+    }
+}

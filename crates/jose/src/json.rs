@@ -121,3 +121,110 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(Value::Object(members))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Value, JsonError> {
+        parse_object(text.as_bytes(), 4).map(Value::Object)
+    }
+
+    #[test]
+    fn an_object_is_read_as_serde_json_reads_it() {
+        let text = r#" {"a":[1,-2,3.5,true,false,null,"\u00e9\ud83d\ude00"],"b":{"c":{}},"":18446744073709551615} "#;
+        assert_eq!(parse(text), Ok(serde_json::from_str(text).unwrap()));
+    }
+
+    #[test]
+    fn duplicate_members_are_refused_at_any_depth() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":2,"a":3}"#,
+            r#"{"a":1,"\u0061":2}"#,
+            r#"{"x":{"a":1,"a":2}}"#,
+            r#"{"x":[{"y":{"a":1,"a":2}}]}"#,
+            r#"{"":1,"":2}"#,
+        ] {
+            assert_eq!(parse(text), Err(JsonError::DuplicateMember), "{text}");
+        }
+        assert!(
+            parse(r#"{"a":{"a":{"a":1}},"A":2}"#).is_ok(),
+            "one name in several objects"
+        );
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        assert!(parse(r#"{"a":[[[1]]]}"#).is_ok());
+        assert_eq!(parse(r#"{"a":[[[[]]]]}"#), Err(JsonError::TooDeep));
+        assert_eq!(
+            parse(r#"{"a":{"a":{"a":{"a":{}}}}}"#),
+            Err(JsonError::TooDeep)
+        );
+        let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(parse(&deep), Err(JsonError::TooDeep));
+        // A limit beyond what serde_json goes along with is still told as depth.
+        assert_eq!(
+            parse_object(deep.as_bytes(), usize::MAX),
+            Err(JsonError::TooDeep)
+        );
+        assert_eq!(parse_object(b"{}", 0), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused() {
+        for bytes in [
+            &b"{\"a\":\"\xff\"}"[..],
+            b"{\"\xc3\x28\":1}",
+            b"\xff{}",
+            b"{}\xff",
+            b"{\"a\":\"\xc0\xaf\"}",     // overlong
+            b"{\"a\":\"\xed\xa0\x80\"}", // a surrogate
+        ] {
+            assert_eq!(parse_object(bytes, 4), Err(JsonError::NotUtf8), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        for text in [
+            "",
+            " ",
+            "{",
+            "}",
+            "{]",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{a:1}"#,
+            "{'a':1}",
+            r#"{"a":01}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":Infinity}"#,
+            r#"{"a":1e400}"#,
+            r#"{"a":-1e400}"#,
+            r#"{"a":"\ud800"}"#,
+            r#"{"a":"\x"}"#,
+            "{\"a\":\"\n\"}",
+            "{\"a\":\"\0\"}",
+            r#"{"a":1}{"b":2}"#,
+            r#"{"a":1} x"#,
+            "{}\0",
+            "\u{feff}{}",
+            r#"{/**/}"#,
+            "{}//",
+        ] {
+            assert_eq!(parse(text), Err(JsonError::Syntax), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_that_is_no_object_is_refused() {
+        for text in ["null", "true", "1", "\"{}\"", "[]", "[{}]"] {
+            assert_eq!(parse(text), Err(JsonError::NotAnObject), "{text}");
+        }
+    }
+}

@@ -17,6 +17,8 @@ mod base64url;
 mod claims;
 mod compact;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod header;
 mod json;
 mod jwk;

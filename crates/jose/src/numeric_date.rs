@@ -33,3 +33,44 @@ impl NumericDate {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<u64> {
+        NumericDate::from_number(&serde_json::from_str(text).unwrap())
+            .map(NumericDate::unix_milliseconds)
+    }
+
+    #[test]
+    fn whole_and_fractional_seconds_are_read() {
+        assert_eq!(read("0"), Some(0));
+        assert_eq!(read("1300819380"), Some(1_300_819_380_000));
+        assert_eq!(read("1300819380.5"), Some(1_300_819_380_500));
+        assert_eq!(read("1300819380.0009"), Some(1_300_819_380_000));
+        assert_eq!(read("1.30081938e9"), Some(1_300_819_380_000));
+        assert_eq!(read("0.001"), Some(1));
+        assert_eq!(read("-0.0"), Some(0));
+        assert_eq!(read("253402300799"), Some(253_402_300_799_000));
+    }
+
+    #[test]
+    fn dates_out_of_range_are_refused() {
+        for text in [
+            "-1",
+            "-0.5",
+            "-9223372036854775808",
+            "253402300800",
+            "253402300799.5",
+            "1300819380000",
+            "1e300",
+            "9223372036854775807",
+            "18446744073709551615",
+            "18446744073709551616",
+            "1.7976931348623157e308",
+        ] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}

@@ -71,3 +71,48 @@ fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     der.extend_from_slice(content);
     der
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_written_in_their_shortest_form() {
+        let header = |length: usize| {
+            let der = element(SEQUENCE, &vec![7; length]);
+            assert!(der.ends_with(&vec![7; length]));
+            der[..der.len() - length].to_vec()
+        };
+        assert_eq!(header(0), [0x30, 0]);
+        assert_eq!(header(127), [0x30, 127]);
+        assert_eq!(header(128), [0x30, 0x81, 128]);
+        assert_eq!(header(255), [0x30, 0x81, 255]);
+        assert_eq!(header(256), [0x30, 0x82, 1, 0]);
+        assert_eq!(header(65_536), [0x30, 0x83, 1, 0, 0]);
+    }
+
+    #[test]
+    fn numbers_stay_positive() {
+        assert_eq!(unsigned(&[1, 0, 1]), [INTEGER, 3, 1, 0, 1]);
+        assert_eq!(unsigned(&[0x80]), [INTEGER, 2, 0, 0x80]);
+        assert_eq!(unsigned(&[]), [INTEGER, 1, 0]);
+    }
+
+    #[test]
+    fn an_ed25519_key_is_that_of_rfc_8410() {
+        // RFC 8410 section 10.1.
+        let point = [
+            0x19, 0xbf, 0x44, 0x09, 0x69, 0x84, 0xcd, 0xfe, 0x85, 0x41, 0xba, 0xc1, 0x67, 0xdc,
+            0x3b, 0x96, 0xc8, 0x50, 0x86, 0xaa, 0x30, 0xb6, 0xb6, 0xcb, 0x0c, 0x5c, 0x38, 0xad,
+            0x70, 0x31, 0x66, 0xe1,
+        ];
+        let expected = [
+            &[
+                0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+            ][..],
+            &point,
+        ]
+        .concat();
+        assert_eq!(ed25519(&point), expected);
+    }
+}

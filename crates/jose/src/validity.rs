@@ -53,3 +53,107 @@ pub fn check_access_token_profile(claims: &Claims) -> Result<(), ClaimError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    /// 2011-03-22T18:43:00Z, the `exp` of RFC 7519's example.
+    const MOMENT: u64 = 1_300_819_380_000;
+
+    fn claims(payload: &str) -> Claims {
+        Claims::parse(payload.as_bytes(), &Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn exp_is_mandatory() {
+        let missing = Err(ClaimError::Missing(RegisteredClaim::ExpiresAt));
+        assert_eq!(check_times(&claims("{}"), 0, 0), missing);
+        assert_eq!(
+            check_times(&claims(r#"{"nbf":1,"iat":1}"#), MOMENT, u64::MAX),
+            missing
+        );
+    }
+
+    #[test]
+    fn a_token_expires_in_the_very_millisecond() {
+        let token = claims(r#"{"exp":1300819380}"#);
+        assert_eq!(check_times(&token, MOMENT - 1, 0), Ok(()));
+        assert_eq!(check_times(&token, MOMENT, 0), Err(ClaimError::Expired));
+        let fraction = claims(r#"{"exp":1300819380.25}"#);
+        assert_eq!(check_times(&fraction, MOMENT + 249, 0), Ok(()));
+        assert_eq!(
+            check_times(&fraction, MOMENT + 250, 0),
+            Err(ClaimError::Expired)
+        );
+    }
+
+    #[test]
+    fn leeway_stretches_every_date() {
+        let token = claims(r#"{"exp":1300819380}"#);
+        assert_eq!(check_times(&token, MOMENT + 29_999, 30_000), Ok(()));
+        assert_eq!(
+            check_times(&token, MOMENT + 30_000, 30_000),
+            Err(ClaimError::Expired)
+        );
+        let early = claims(r#"{"exp":1400000000,"nbf":1300819380}"#);
+        assert_eq!(check_times(&early, MOMENT - 30_000, 30_000), Ok(()));
+        assert_eq!(
+            check_times(&early, MOMENT - 30_001, 30_000),
+            Err(ClaimError::NotYetValid)
+        );
+        let future = claims(r#"{"exp":1400000000,"iat":1300819380}"#);
+        assert_eq!(check_times(&future, MOMENT - 30_000, 30_000), Ok(()));
+        assert_eq!(
+            check_times(&future, MOMENT - 30_001, 30_000),
+            Err(ClaimError::IssuedInFuture)
+        );
+    }
+
+    #[test]
+    fn nbf_and_iat_hold_from_their_moment_on() {
+        let early = claims(r#"{"exp":1400000000,"nbf":1300819380,"iat":1300819380}"#);
+        assert_eq!(check_times(&early, MOMENT, 0), Ok(()));
+        assert_eq!(
+            check_times(&early, MOMENT - 1, 0),
+            Err(ClaimError::NotYetValid)
+        );
+    }
+
+    #[test]
+    fn extreme_clocks_and_leeways_do_not_overflow() {
+        let token = claims(r#"{"exp":253402300799,"nbf":253402300799}"#);
+        assert_eq!(check_times(&token, u64::MAX, 0), Err(ClaimError::Expired));
+        assert_eq!(check_times(&token, 0, u64::MAX), Ok(()));
+        assert_eq!(
+            check_times(&claims(r#"{"exp":0}"#), 0, 0),
+            Err(ClaimError::Expired)
+        );
+    }
+
+    #[test]
+    fn the_access_token_profile_wants_seven_claims() {
+        let all = [
+            (r#""iss":"i""#, RegisteredClaim::Issuer),
+            (r#""exp":1"#, RegisteredClaim::ExpiresAt),
+            (r#""aud":"a""#, RegisteredClaim::Audience),
+            (r#""sub":"s""#, RegisteredClaim::Subject),
+            (r#""client_id":"c""#, RegisteredClaim::ClientId),
+            (r#""iat":1"#, RegisteredClaim::IssuedAt),
+            (r#""jti":"j""#, RegisteredClaim::JwtId),
+        ];
+        let without = |left_out: Option<RegisteredClaim>| {
+            let members: Vec<_> = all
+                .iter()
+                .filter(|(_, claim)| Some(*claim) != left_out)
+                .map(|(member, _)| *member)
+                .collect();
+            check_access_token_profile(&claims(&format!("{{{}}}", members.join(","))))
+        };
+        assert_eq!(without(None), Ok(()));
+        for (_, claim) in all {
+            assert_eq!(without(Some(claim)), Err(ClaimError::Missing(claim)));
+        }
+    }
+}
