@@ -1,1 +1,48 @@
-//! Placeholder.
+//! The guard's logic: requests in, decisions out; no I/O, no clock, no randomness, no host.
+//!
+//! An adapter owns one [`Guard`] per configuration and calls, in this order:
+//!
+//! 1. [`Config::parse`] and [`Guard::new`]; [`Guard::start`] gives the first key fetches.
+//! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`], send a [`Reject`], or
+//!    pause (`Call`, `Wait`) and keep the [`Pending`].
+//! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name the waiters to [`Guard::resume`], one by
+//!    one. [`Guard::cancel`] when a client leaves.
+//! 4. After each of these [`Guard::drain_metrics`]; after each decision [`Outcome::event_line`] goes to the log.
+//!
+//! The way of a request is one way, and types carry the proof: a credential becomes a verified identity, that becomes a
+//! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module.
+//!
+//! Nothing here uses shared data yet, so the calls take no store.
+
+mod answer;
+mod call;
+mod clock;
+mod config;
+mod escape;
+mod event;
+mod event_id;
+mod forward;
+mod guard;
+mod head;
+mod identity;
+mod metrics;
+mod outcome;
+mod paused;
+mod reason;
+mod reject;
+mod step;
+mod time;
+
+pub use call::{Call, FlightId, Outgoing, Reply, WaiterId};
+pub use config::Config;
+pub use event_id::EventId;
+pub use forward::{Edits, Forward};
+pub use guard::{Guard, GuardOptions, Ticked};
+pub use head::RequestHead;
+pub use metrics::{Count, Kind, Series};
+pub use outcome::Outcome;
+pub use portcullis_policy::{Problem, Problems};
+pub use reason::{Blame, Reason, Verdict};
+pub use reject::Reject;
+pub use step::{Pending, Step};
+pub use time::UnixTime;

@@ -1,0 +1,183 @@
+//! The configuration: one document, parsed and checked whole before anything uses it.
+
+mod anchor;
+mod identity_headers;
+mod jwks;
+mod limits;
+mod url;
+
+use std::rc::Rc;
+
+use portcullis_policy::document;
+use portcullis_policy::{Field, Mode, Policy, Problems, Section, Sink};
+
+pub(crate) use anchor::Anchor;
+pub(crate) use identity_headers::{IdentityHeader, IdentityHeaders, Source, folds_together};
+pub(crate) use jwks::{KeyOrigin, KeySource};
+pub(crate) use limits::{Bucket, Limits};
+
+/// Which decisions get a line in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audit {
+    /// All of them.
+    All,
+    /// Those that did not forward the request.
+    Refused,
+    /// None.
+    None,
+}
+
+/// A checked configuration, ready for [`Guard::new`](crate::Guard::new).
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) anchors: Vec<Rc<Anchor>>,
+    pub(crate) policy: Policy,
+    pub(crate) identity_headers: IdentityHeaders,
+    pub(crate) forward_credential: bool,
+    pub(crate) realm: Box<str>,
+    pub(crate) paths: Mode,
+    pub(crate) audit: Audit,
+    pub(crate) limits: Limits,
+}
+
+impl Config {
+    /// Reads a document, YAML or JSON. The result depends on the text alone.
+    ///
+    /// # Errors
+    /// Every mistake in it, each with its field path and, from YAML, line and column.
+    pub fn parse(text: &[u8]) -> Result<Self, Problems> {
+        let sink = Sink::new();
+        let tree = document::parse(text, &sink);
+        let config = tree
+            .as_ref()
+            .and_then(|tree| read(&mut Section::root(tree, &sink)?));
+        if config.is_none() && sink.count() == 0 {
+            // INVARIANT: no configuration without a reason. A reader that gave up silently is a defect, and denies.
+            sink.report("", None, "the document could not be read", None);
+        }
+        match (sink.finish(), config) {
+            (Ok(()), Some(config)) => Ok(config),
+            (Err(problems), _) => Err(problems),
+            (Ok(()), None) => Err(unread()),
+        }
+    }
+
+    /// The configured issuers, in the order of the document.
+    pub fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.anchors.iter().map(|anchor| &*anchor.issuer)
+    }
+
+    /// The destinations (Envoy: clusters) that keys are fetched from, in the order of the document.
+    pub fn clusters(&self) -> impl Iterator<Item = &str> {
+        self.anchors.iter().filter_map(|anchor| match &anchor.keys {
+            KeySource::Fetched(origin) => Some(&*origin.cluster),
+            KeySource::Inline(_) => None,
+        })
+    }
+
+    /// The compiled routes.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}
+
+fn unread() -> Problems {
+    let sink = Sink::new();
+    sink.report("", None, "the document could not be read", None);
+    match sink.finish() {
+        Err(problems) => problems,
+        // A sink with a report in it never finishes well; reading again ends because `report` counts.
+        Ok(()) => unread(),
+    }
+}
+
+fn read(document: &mut Section<'_>) -> Option<Config> {
+    let version = document.required("version", |field| field.integer(1..=1));
+    let anchors = document.required("issuers", read_anchors);
+    let names: Vec<String> = anchors
+        .as_deref()
+        .unwrap_or_default()
+        .iter()
+        .map(|a| a.issuer.to_string())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let policy = Policy::compile(document, &names);
+    let upstream = read_upstream(document, names.len());
+    let realm = document.or("realm", "api", read_realm);
+    let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
+    let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
+    let limits = document.optional("limits", |field| limits::read(&mut field.section()?));
+    version?;
+    let (identity_headers, forward_credential) = upstream;
+    Some(Config {
+        anchors: anchors?,
+        policy: policy?,
+        identity_headers,
+        forward_credential,
+        realm: realm.into(),
+        paths: paths.unwrap_or_default(),
+        audit: audit.unwrap_or(Audit::All),
+        limits: limits.unwrap_or_default(),
+    })
+}
+
+fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
+    let mut anchors: Vec<Rc<Anchor>> = Vec::new();
+    let mut whole = true;
+    // An empty list is meant where every route is anonymous; nothing can be verified then.
+    for item in field.list()? {
+        let Some(anchor) = item
+            .section()
+            .and_then(|mut section| anchor::read(&mut section))
+        else {
+            whole = false;
+            continue;
+        };
+        if anchors.iter().any(|known| known.issuer == anchor.issuer) {
+            item.problem_with_help(
+                "this issuer is configured already",
+                "an issuer has one entry, with all its audiences",
+            );
+            whole = false;
+        }
+        anchors.push(Rc::new(anchor));
+    }
+    // A broken entry is a reported mistake; the good ones still serve to check what routes name.
+    let _ = whole;
+    Some(anchors)
+}
+
+fn read_upstream(document: &mut Section<'_>, issuers: usize) -> (IdentityHeaders, bool) {
+    let read = document.optional("upstream", |field| {
+        let mut section = field.section()?;
+        let headers = section.optional("set", |field| identity_headers::read(field, issuers));
+        let forward = section.or("forward_credential", false, Field::boolean);
+        Some((headers.unwrap_or_default(), forward))
+    });
+    read.unwrap_or_default()
+}
+
+fn read_realm<'d>(field: &Field<'d>) -> Option<&'d str> {
+    let realm = field.non_empty_text()?;
+    if realm.len() > 128 || !realm.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        field.problem("wants at most 128 printable ASCII characters");
+        return None;
+    }
+    Some(realm)
+}
+
+fn read_paths(section: &mut Section<'_>) -> Option<Mode> {
+    section.required("non_canonical", |field| {
+        field.one_of(&[("refuse", Mode::Refuse), ("rewrite", Mode::Rewrite)])
+    })
+}
+
+fn read_audit(section: &mut Section<'_>) -> Option<Audit> {
+    section.required("log", |field| {
+        field.one_of(&[
+            ("all", Audit::All),
+            ("refused", Audit::Refused),
+            ("none", Audit::None),
+        ])
+    })
+}

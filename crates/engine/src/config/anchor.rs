@@ -1,0 +1,97 @@
+//! A trust anchor: one issuer, what its tokens must say, and where its keys come from.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use portcullis_jose::{Algorithm, ExpectedType};
+use portcullis_policy::{Field, Section};
+
+use super::jwks::{self, KeySource};
+use super::url::{self, Http};
+
+/// One configured issuer.
+#[derive(Debug)]
+pub(crate) struct Anchor {
+    /// Compared with `iss` byte for byte (RFC 8414 section 2).
+    pub(crate) issuer: Rc<str>,
+    /// A token must be for one of these; never empty.
+    pub(crate) audiences: Box<[Box<str>]>,
+    /// A token's `alg` must be one of these; never empty.
+    pub(crate) algorithms: Box<[Algorithm]>,
+    pub(crate) token_type: ExpectedType,
+    /// How far clocks may differ.
+    pub(crate) leeway: Duration,
+    /// The claim that scopes are read from.
+    pub(crate) scope_claim: Box<str>,
+    /// Take tokens that are bound to their sender's key (`cnf`) for bearer tokens.
+    pub(crate) dangerous_ignore_cnf: bool,
+    pub(crate) keys: KeySource,
+}
+
+pub(super) fn read(section: &mut Section<'_>) -> Option<Anchor> {
+    let http = if section.or("dangerous_allow_http", false, Field::boolean) {
+        Http::Anywhere
+    } else {
+        Http::Loopback
+    };
+    let issuer = section.required("issuer", |field| read_issuer(field, http));
+    let audiences = section.required("audiences", |field| {
+        distinct(field, |item| Some(item.non_empty_text()?.into()))
+    });
+    let algorithms = section.required("algorithms", |field| distinct(field, read_algorithm));
+    let token_type = section.optional("token_type", |field| {
+        field.one_of(&[("at+jwt", ExpectedType::AtJwt)])
+    });
+    let leeway = section.or("leeway", Duration::from_secs(30), |field| {
+        field.duration(Duration::ZERO..=Duration::from_secs(300))
+    });
+    let scope_claim = section.or("scope_claim", "scope", Field::non_empty_text);
+    let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
+    let keys = section.required("jwks", |field| jwks::read(&mut field.section()?, http));
+    Some(Anchor {
+        issuer: issuer?.into(),
+        audiences: audiences?.into(),
+        algorithms: algorithms?.into(),
+        token_type: token_type.unwrap_or_default(),
+        leeway,
+        scope_claim: scope_claim.into(),
+        dangerous_ignore_cnf,
+        keys: keys?,
+    })
+}
+
+fn read_issuer<'d>(field: &Field<'d>, http: Http) -> Option<&'d str> {
+    let text = field.non_empty_text()?;
+    let parsed = url::read(field, http)?;
+    // RFC 8414 section 2: "a URL that uses the "https" scheme and has no query or fragment components".
+    if parsed.has_query {
+        field.problem("an issuer has no query (RFC 8414 section 2)");
+        return None;
+    }
+    Some(text)
+}
+
+fn read_algorithm(field: &Field<'_>) -> Option<Algorithm> {
+    let words = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
+    field.one_of(&words)
+}
+
+/// A non-empty list without repetitions.
+fn distinct<T: PartialEq>(
+    field: &Field<'_>,
+    read: impl Fn(&Field<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut values: Vec<T> = Vec::new();
+    let mut whole = true;
+    for item in field.non_empty_list()? {
+        match read(&item) {
+            Some(value) if values.contains(&value) => {
+                item.problem("stands here twice");
+                whole = false;
+            }
+            Some(value) => values.push(value),
+            None => whole = false,
+        }
+    }
+    whole.then_some(values)
+}

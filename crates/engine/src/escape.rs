@@ -1,0 +1,132 @@
+//! Untrusted text into JSON strings, quoted strings of header fields and `grpc-message`.
+
+/// Appends `text` to `out` as the inside of a JSON string, cut so that at most `most` bytes are added.
+///
+/// Escaped are, beside what JSON demands, every control character (C1 included), the line separators that some
+/// readers of logs break at, and the marks that turn the direction of writing: one event is one line, and reads as
+/// it is.
+pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
+    const CUT: &str = "…";
+    let start = out.len();
+    // Where to cut back to when the text turns out too long: the last place that leaves room for the mark.
+    let mut fits = start;
+    for c in text.chars() {
+        let before = out.len();
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_unsafe(c) => push_unicode_escapes(out, c),
+            c => out.push(c),
+        }
+        if before.saturating_sub(start).saturating_add(CUT.len()) <= most {
+            fits = before;
+        }
+        if out.len().saturating_sub(start) > most {
+            out.truncate(fits);
+            if CUT.len() <= most {
+                out.push_str(CUT);
+            }
+            return;
+        }
+    }
+}
+
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}'
+        )
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn push_unicode_escapes(out: &mut String, c: char) {
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut units = [0_u16; 2];
+    for unit in c.encode_utf16(&mut units) {
+        out.push_str("\\u");
+        for shift in [12_u32, 8, 4, 0] {
+            let digit = usize::from((*unit >> shift) & 0xf);
+            out.push(char::from(HEX.get(digit).copied().unwrap_or(b'0')));
+        }
+    }
+}
+
+/// Appends `text` as a quoted string (RFC 9110 section 5.6.4). What a quoted string cannot hold becomes `?`.
+pub(crate) fn push_quoted(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            ' '..='~' => out.push(c),
+            _ => out.push('?'),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(text: &str, most: usize) -> String {
+        let mut out = String::new();
+        push_json(&mut out, text, most);
+        out
+    }
+
+    #[test]
+    fn json_reads_back_and_holds_no_control_character() {
+        let text: String = (0..0x2100)
+            .filter_map(char::from_u32)
+            .chain(['😀', '\u{feff}'])
+            .collect();
+        let escaped = json(&text, usize::MAX);
+        assert!(
+            !escaped
+                .chars()
+                .any(|c| c.is_control() || c == '\u{2028}' || c == '\u{202e}')
+        );
+        assert_eq!(
+            serde_json::from_str::<String>(&format!("\"{escaped}\"")).unwrap(),
+            text
+        );
+    }
+
+    #[test]
+    fn json_is_cut_at_a_whole_character_or_escape() {
+        for text in [
+            "abcdefghij",
+            "\n\n\n\n\n\n",
+            "\u{1}\u{1}\u{1}",
+            "éééééé",
+            "😀😀😀😀",
+            "a\u{85}b\u{85}c",
+        ] {
+            for most in 0..40 {
+                let cut = json(text, most);
+                assert!(cut.len() <= most, "{cut:?} of {most}");
+                let read: String = serde_json::from_str(&format!("\"{cut}\"")).unwrap();
+                assert!(
+                    read == text || text.starts_with(read.trim_end_matches('…')),
+                    "{cut:?}"
+                );
+            }
+        }
+        assert_eq!(json("abcdef", 6), "abcdef");
+        assert_eq!(json("abcdefg", 6), "abc…");
+    }
+
+    #[test]
+    fn quoted_strings_cannot_be_left() {
+        let mut out = String::new();
+        push_quoted(&mut out, "a\"b\\c\r\né");
+        assert_eq!(out, "\"a\\\"b\\\\c???\"");
+    }
+}

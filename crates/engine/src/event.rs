@@ -1,0 +1,123 @@
+//! The audit event: one line of JSON a decision, every field escaped and bounded.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::escape::push_json;
+use crate::head::RequestHead;
+use crate::outcome::{Outcome, Seen};
+use crate::time::UnixTime;
+
+/// Longest line, in bytes. ngx cuts its log lines at 2,048 and writes about 200 of its own.
+pub(crate) const LINE_BYTES: usize = 1800;
+
+// Longest values, escaped, in bytes. With names, punctuation and fixed parts they stay below LINE_BYTES (see the test).
+const ROUTE: usize = 128;
+const ISSUER: usize = 256;
+const SUBJECT: usize = 256;
+const CLIENT: usize = 128;
+const JWT_ID: usize = 96;
+const SOURCE: usize = 64;
+const METHOD: usize = 32;
+const PATH: usize = 384;
+
+impl Outcome {
+    /// The audit event as one line of JSON without line break, at most 1,800 bytes. `ended` is the time of the decision.
+    ///
+    /// `issuer`, `subject`, `client` and `jti` come from a token whose signature was verified, and only from such;
+    /// `claimed_issuer` is what an unverified token said, and worth nothing. No part of a credential is in it.
+    pub fn event_line(&self, ended: UnixTime) -> String {
+        let mut line = String::with_capacity(640);
+        let _ = write!(
+            line,
+            r#"{{"record":"portcullis.decision.v1","id":"{}","time":"{}","verdict":"{}","reason":"{}""#,
+            self.id,
+            self.began,
+            self.verdict().code(),
+            self.reason.code()
+        );
+        field(&mut line, "cause", self.cause, 64);
+        field(&mut line, "route", self.route.as_deref(), ROUTE);
+        if let Some(identity) = &self.identity {
+            let claims = &identity.claims;
+            field(&mut line, "issuer", Some(&identity.anchor.issuer), ISSUER);
+            field(&mut line, "subject", claims.subject(), SUBJECT);
+            // RFC 9068 section 2.2 has client_id; OpenID providers that do not follow it say azp.
+            let client = claims
+                .client_id()
+                .or_else(|| claims.get("azp").and_then(Value::as_str));
+            field(&mut line, "client", client, CLIENT);
+            field(&mut line, "jti", claims.jwt_id(), JWT_ID);
+        } else {
+            field(
+                &mut line,
+                "claimed_issuer",
+                self.claimed_issuer.as_deref(),
+                ISSUER,
+            );
+        }
+        let (source, method, path) = match &self.request {
+            Seen::Whole(request) => (
+                request.source.as_deref(),
+                Some(&*request.method),
+                Some(request.path.as_str()),
+            ),
+            Seen::Raw {
+                source,
+                method,
+                path,
+            } => (source.as_deref(), method.as_deref(), path.as_deref()),
+        };
+        field(&mut line, "source", source, SOURCE);
+        field(&mut line, "method", method, METHOD);
+        field(&mut line, "path", path, PATH);
+        if let Some(status) = self.status {
+            let _ = write!(line, r#","status":{status}"#);
+        }
+        let _ = write!(
+            line,
+            r#","latency_us":{}}}"#,
+            self.latency(ended).as_micros()
+        );
+        line
+    }
+}
+
+fn field(line: &mut String, name: &str, value: Option<&str>, most: usize) {
+    if let Some(value) = value {
+        line.push_str(",\"");
+        line.push_str(name);
+        line.push_str("\":\"");
+        push_json(line, value, most);
+        line.push('"');
+    }
+}
+
+impl Seen {
+    /// What an event may say of a head that was refused: the first of each, without the query, cut short.
+    pub(crate) fn raw(head: &RequestHead<'_>) -> Self {
+        let first = |name: &[u8]| {
+            head.headers
+                .iter()
+                .find(|(found, _)| *found == name)
+                .map(|(_, value)| *value)
+        };
+        let path = first(b":path").map(|path| {
+            path.split(|byte| matches!(byte, b'?' | b'#'))
+                .next()
+                .unwrap_or_default()
+        });
+        Self::Raw {
+            method: first(b":method").map(|method| shortened(method, METHOD)),
+            path: path.map(|path| shortened(path, PATH)),
+            source: head.source_address.map(|source| shortened(source, SOURCE)),
+        }
+    }
+}
+
+/// Untrusted bytes as text, no longer than an event could show plus one so that it is seen to be cut.
+fn shortened(bytes: &[u8], most: usize) -> Box<str> {
+    let end = bytes.len().min(most.saturating_add(1));
+    String::from_utf8_lossy(bytes.get(..end).unwrap_or(bytes)).into()
+}

@@ -1,0 +1,199 @@
+//! Counters of what the guard does: a closed set of series, counted here and carried to the host by the adapter.
+
+use crate::reason::Reason;
+
+/// What kind of metric a series is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever grows; the drained value is an increment.
+    Counter,
+    /// A distribution; the adapter records single values.
+    Histogram,
+}
+
+macro_rules! events {
+    ($($(#[doc = $doc:literal])+ $name:ident = $suffix:literal;)+) => {
+        /// Something countable that is no decision.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        pub enum Count { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Count {
+            /// Every count, in order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The name of the series.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => concat!("portcullis.", $suffix),)+ }
+            }
+        }
+    };
+}
+
+events! {
+    /// A verified token was found in the cache, its key alive.
+    CacheHit = "cache.hit";
+    /// A token was not in the cache.
+    CacheMiss = "cache.miss";
+    /// A verified token was put in the cache.
+    CacheInserted = "cache.inserted";
+    /// A cached token made room for others.
+    CacheEvicted = "cache.evicted";
+    /// A cached token was dropped because it expired or its key left the key set.
+    CacheDropped = "cache.dropped";
+    /// A signature was verified and is good.
+    SignatureGood = "signature.good";
+    /// A signature was verified and is bad.
+    SignatureBad = "signature.bad";
+    /// A key set was fetched and taken into use.
+    KeysLoaded = "keys.fetch.loaded";
+    /// A fetch of a key set timed out.
+    KeysTimedOut = "keys.fetch.timed_out";
+    /// A fetch of a key set could not be sent or got no answer.
+    KeysUnreachable = "keys.fetch.unreachable";
+    /// A fetch of a key set was answered with another status than 200.
+    KeysStatus = "keys.fetch.status";
+    /// A fetched key set was larger than `limits.key_set_bytes`.
+    KeysTooLarge = "keys.fetch.too_large";
+    /// A fetched key set was malformed or held no key that can be used.
+    KeysMalformed = "keys.fetch.malformed";
+    /// A fetch was started because a token named an unknown key.
+    KeysUnknownKid = "keys.refetch.unknown_kid";
+    /// A request began to wait.
+    WaitStarted = "wait.started";
+    /// A waiting request was woken by a reply.
+    WaitWoken = "wait.woken";
+    /// A waiting request waited too long.
+    WaitExpired = "wait.expired";
+    /// The client of a waiting request left.
+    WaitCancelled = "wait.cancelled";
+    /// The host's clock jumped back.
+    ClockBackward = "clock.backward";
+}
+
+/// One metric series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Series {
+    /// `portcullis.decisions.verdict.<verdict>.reason.<reason>`: decisions by verdict and reason.
+    Decision(Reason),
+    /// `portcullis.latency_us`: microseconds from the request head to the decision, waits included.
+    Latency,
+    /// Everything else.
+    Count(Count),
+}
+
+impl Series {
+    /// Every series that exists; at most 200.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let decisions = Reason::ALL.iter().copied().map(Self::Decision);
+        decisions
+            .chain([Self::Latency])
+            .chain(Count::ALL.iter().copied().map(Self::Count))
+    }
+
+    /// The name to define the metric by.
+    pub fn name(self) -> String {
+        match self {
+            Self::Decision(reason) => {
+                format!(
+                    "portcullis.decisions.verdict.{}.reason.{}",
+                    reason.verdict().code(),
+                    reason.code()
+                )
+            }
+            Self::Latency => "portcullis.latency_us".to_owned(),
+            Self::Count(count) => count.name().to_owned(),
+        }
+    }
+
+    /// What to define the metric as.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Latency => Kind::Histogram,
+            Self::Decision(_) | Self::Count(_) => Kind::Counter,
+        }
+    }
+
+    /// The position in [`Series::all`], for a table of the host's metric numbers.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Decision(reason) => reason as usize,
+            Self::Latency => Reason::ALL.len(),
+            Self::Count(count) => Reason::ALL
+                .len()
+                .saturating_add(1)
+                .saturating_add(count as usize),
+        }
+    }
+}
+
+/// Counts since the adapter last drained them.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    // A request touches two or three series: a list of them is drained faster than a table of all.
+    pending: Vec<(Series, u64)>,
+}
+
+impl Metrics {
+    pub(crate) fn count(&mut self, count: Count) {
+        self.add(Series::Count(count), 1);
+    }
+
+    pub(crate) fn add(&mut self, series: Series, delta: u64) {
+        match self.pending.iter_mut().find(|(known, _)| *known == series) {
+            Some((_, total)) => *total = total.saturating_add(delta),
+            None => self.pending.push((series, delta)),
+        }
+    }
+
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = (Series, u64)> + '_ {
+        self.pending.drain(..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_set_of_series_is_closed_small_and_indexed() {
+        let names: Vec<String> = Series::all().map(Series::name).collect();
+        assert!(names.len() <= 200, "{}", names.len());
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+        for (index, series) in Series::all().enumerate() {
+            assert_eq!(series.index(), index);
+            assert!(
+                series
+                    .name()
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b == b'_' || b == b'.')
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_those_that_stats_tags_expect() {
+        assert_eq!(
+            Series::Decision(Reason::TokenExpired).name(),
+            "portcullis.decisions.verdict.deny.reason.token_expired"
+        );
+        assert_eq!(Series::Latency.name(), "portcullis.latency_us");
+        assert_eq!(
+            Series::Count(Count::CacheHit).name(),
+            "portcullis.cache.hit"
+        );
+    }
+
+    #[test]
+    fn draining_empties() {
+        let mut metrics = Metrics::default();
+        metrics.count(Count::CacheHit);
+        metrics.count(Count::CacheHit);
+        assert_eq!(
+            metrics.drain().collect::<Vec<_>>(),
+            [(Series::Count(Count::CacheHit), 2)]
+        );
+        assert_eq!(metrics.drain().count(), 0);
+    }
+}

@@ -1,0 +1,79 @@
+//! How one request ended: what the audit event and the metrics are made from.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::event_id::EventId;
+use crate::head::Request;
+use crate::identity::Identity;
+use crate::reason::{Reason, Verdict};
+use crate::time::UnixTime;
+
+/// How one request ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub(crate) id: EventId,
+    pub(crate) began: UnixTime,
+    pub(crate) reason: Reason,
+    /// What exactly, from a closed set of words: which part of the token, which claim.
+    pub(crate) cause: Option<&'static str>,
+    /// The HTTP status of the answer; `None` if the upstream gives it.
+    pub(crate) status: Option<u16>,
+    pub(crate) route: Option<Rc<str>>,
+    /// Who called: only of a token whose signature was verified.
+    pub(crate) identity: Option<Rc<Identity>>,
+    /// Which issuer a token that was *not* verified names. Anyone can write anything there.
+    pub(crate) claimed_issuer: Option<Box<str>>,
+    pub(crate) request: Seen,
+    pub(crate) audited: bool,
+}
+
+/// What was seen of the request.
+#[derive(Clone, Debug)]
+pub(crate) enum Seen {
+    /// The head is good.
+    Whole(Box<Request>),
+    /// The head was refused: what could be read of it, as it came.
+    Raw {
+        method: Option<Box<str>>,
+        path: Option<Box<str>>,
+        source: Option<Box<str>>,
+    },
+}
+
+impl Outcome {
+    /// The name of this decision; the client got it too if it was refused.
+    pub const fn id(&self) -> EventId {
+        self.id
+    }
+
+    /// Why the request ended so.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// How the request ended.
+    pub const fn verdict(&self) -> Verdict {
+        self.reason.verdict()
+    }
+
+    /// The HTTP status of the answer; `None` for a forwarded request, whose answer the upstream gives.
+    pub const fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The `name` of the route that was selected.
+    pub fn route(&self) -> Option<&str> {
+        self.route.as_deref()
+    }
+
+    /// Whether the configuration wants this decision in the log.
+    pub const fn is_audited(&self) -> bool {
+        self.audited
+    }
+
+    /// From the request head to `ended`, waits included, for the histogram and the event.
+    pub const fn latency(&self, ended: UnixTime) -> Duration {
+        ended.since(self.began)
+    }
+}

@@ -1,0 +1,227 @@
+//! The answer to a request that does not go through.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::answer::{Challenge, answer_of, description_of, grpc_status_of, title_of};
+use crate::escape::{push_json, push_quoted};
+use crate::event_id::EventId;
+use crate::head::RequestHead;
+use crate::outcome::{Outcome, Seen};
+use crate::reason::Reason;
+use crate::time::UnixTime;
+
+/// An answer to give instead of forwarding.
+#[derive(Debug)]
+#[must_use = "the request must be answered"]
+pub struct Reject {
+    status: u16,
+    headers: Vec<(&'static str, Cow<'static, str>)>,
+    body: String,
+    grpc_status: Option<u32>,
+    outcome: Outcome,
+}
+
+/// What an answer says beside its reason.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Details {
+    /// The scopes that the route needs, for the challenge.
+    pub(crate) scope: Option<String>,
+    /// The methods that the path takes, for `Allow`.
+    pub(crate) allow: Option<String>,
+    /// Seconds after which another try makes sense.
+    pub(crate) retry_after: Option<u64>,
+    /// The bucket that is empty, for the RateLimit fields.
+    pub(crate) quota: Option<Quota>,
+}
+
+/// An empty bucket, in the terms of draft-ietf-httpapi-ratelimit-headers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Quota {
+    pub(crate) name: &'static str,
+    pub(crate) quota: u32,
+    pub(crate) window_secs: u64,
+    pub(crate) reset_secs: u64,
+}
+
+impl Reject {
+    /// Renders the answer to the request that ended in `outcome`.
+    pub(crate) fn render(mut outcome: Outcome, realm: &str, details: &Details) -> Self {
+        let (status, challenge) = answer_of(outcome.reason);
+        outcome.status = Some(status);
+        let mut headers = vec![("cache-control", Cow::Borrowed("no-store"))];
+        if let Some(value) = challenge_value(challenge, outcome.reason, realm, details) {
+            headers.push(("www-authenticate", value.into()));
+        }
+        if let Some(allow) = &details.allow {
+            headers.push(("allow", allow.clone().into()));
+        }
+        if let Some(seconds) = details.retry_after {
+            headers.push(("retry-after", seconds.max(1).to_string().into()));
+        }
+        if let Some(quota) = details.quota {
+            let Quota {
+                name,
+                quota,
+                window_secs,
+                reset_secs,
+            } = quota;
+            headers.push((
+                "ratelimit-policy",
+                format!("\"{name}\";q={quota};w={window_secs}").into(),
+            ));
+            headers.push(("ratelimit", format!("\"{name}\";r=0;t={reset_secs}").into()));
+        }
+        let (grpc, bodiless) = match &outcome.request {
+            Seen::Whole(request) => (request.grpc, &*request.method == "HEAD"),
+            Seen::Raw { method, .. } => (false, method.as_deref() == Some("HEAD")),
+        };
+        if grpc {
+            return Self::trailers_only(outcome, status, headers);
+        }
+        headers.push(("content-type", "application/problem+json".into()));
+        // RFC 9110 section 9.3.2: the answer to HEAD has no content.
+        let body = if bodiless {
+            String::new()
+        } else {
+            problem(&outcome, status, challenge)
+        };
+        Self {
+            status,
+            headers,
+            body,
+            grpc_status: None,
+            outcome,
+        }
+    }
+
+    /// A gRPC answer without messages: everything is in the one header block, under status 200.
+    fn trailers_only(
+        outcome: Outcome,
+        status: u16,
+        mut headers: Vec<(&'static str, Cow<'static, str>)>,
+    ) -> Self {
+        let grpc_status = grpc_status_of(status);
+        headers.push(("content-type", "application/grpc".into()));
+        headers.push(("grpc-status", grpc_status.to_string().into()));
+        headers.push(("grpc-message", title_of(status).into()));
+        Self {
+            status: 200,
+            headers,
+            body: String::new(),
+            grpc_status: Some(grpc_status),
+            outcome,
+        }
+    }
+
+    /// The answer while there is no configuration to judge by.
+    pub fn not_configured(now: UnixTime, rand: u128, head: &RequestHead<'_>) -> Self {
+        Self::unjudged(Reason::NotConfigured, now, rand, Seen::raw(head))
+    }
+
+    /// The answer when the adapter has no state of the request: a paused request that nobody knows, or a host that
+    /// refused an edit.
+    pub fn state_missing(now: UnixTime, rand: u128) -> Self {
+        let nothing = Seen::Raw {
+            method: None,
+            path: None,
+            source: None,
+        };
+        Self::unjudged(Reason::StateMissing, now, rand, nothing)
+    }
+
+    fn unjudged(reason: Reason, now: UnixTime, rand: u128, request: Seen) -> Self {
+        let outcome = Outcome {
+            id: EventId::from_random(rand),
+            began: now,
+            reason,
+            cause: None,
+            status: None,
+            route: None,
+            identity: None,
+            claimed_issuer: None,
+            request,
+            audited: true,
+        };
+        Self::render(outcome, "api", &Details::default())
+    }
+
+    /// The HTTP status to send.
+    pub const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The headers to send; no `content-length`, which is the host's.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (*name, &**value))
+    }
+
+    /// The body to send, perhaps empty.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The `grpc-status`, if the client speaks gRPC. It is among the headers already; some hosts want it apart.
+    pub const fn grpc_status(&self) -> Option<u32> {
+        self.grpc_status
+    }
+
+    /// How the request ended.
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// How the request ended.
+    pub fn into_outcome(self) -> Outcome {
+        self.outcome
+    }
+}
+
+/// The value of `WWW-Authenticate` (RFC 6750 section 3).
+fn challenge_value(
+    challenge: Challenge,
+    reason: Reason,
+    realm: &str,
+    details: &Details,
+) -> Option<String> {
+    let error = match challenge {
+        Challenge::None => return None,
+        Challenge::Bare => None,
+        Challenge::Error(error) => Some(error),
+    };
+    let mut value = String::from("Bearer realm=");
+    push_quoted(&mut value, realm);
+    if let Some(error) = error {
+        value.push_str(", error=");
+        push_quoted(&mut value, error);
+    }
+    if let Some(description) = description_of(reason) {
+        value.push_str(", error_description=");
+        push_quoted(&mut value, description);
+    }
+    if let Some(scope) = &details.scope {
+        value.push_str(", scope=");
+        push_quoted(&mut value, scope);
+    }
+    Some(value)
+}
+
+/// The body (RFC 9457). It says no more than the challenge does; `instance` leads the operator to the audit event.
+fn problem(outcome: &Outcome, status: u16, challenge: Challenge) -> String {
+    let mut body = String::with_capacity(192);
+    let _ = write!(
+        body,
+        r#"{{"type":"about:blank","title":"{}","status":{status}"#,
+        title_of(status)
+    );
+    if let Some(description) = description_of(outcome.reason) {
+        body.push_str(r#","detail":""#);
+        push_json(&mut body, description, 128);
+        body.push('"');
+    }
+    if let Challenge::Error(error) = challenge {
+        let _ = write!(body, r#","error":"{error}""#);
+    }
+    let _ = write!(body, r#","instance":"urn:uuid:{}"}}"#, outcome.id);
+    body
+}
