@@ -8,6 +8,9 @@ mod tree;
 mod units;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use problem::{Problem, Problems, Sink};
 pub use reader::{Field, Section};
 pub use tree::{Entry, Location, Node, Value};
@@ -19,14 +22,17 @@ pub struct Limits {
     pub bytes: usize,
     /// Lists and maps inside each other, the root included.
     pub depth: usize,
+    /// Values in the tree, lists and maps included.
+    pub nodes: usize,
 }
 
 impl Default for Limits {
-    /// 1 MiB and 32 levels.
+    /// 1 MiB, 32 levels, 400,000 values.
     fn default() -> Self {
         Self {
             bytes: 1 << 20,
             depth: 32,
+            nodes: 400_000,
         }
     }
 }

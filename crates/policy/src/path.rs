@@ -1,6 +1,29 @@
-//! One spelling for each path (invariant: the path that is matched is the path the upstream receives).
+//! One spelling for each path: what is matched is what the proxy routes on and the upstream receives.
+//!
+//! A path is split at `/` and each segment decoded once. What different readers are known to take for different things is never
+//! let through: dot segments, empty segments, encoded separators, control characters, double encoding, bytes that are
+//! not UTF-8 (overlong forms among them), fragments. What has a second spelling of the same meaning is, by [`Mode`], refused
+//! or rewritten.
+//!
+//! Matching is on the decoded path, because that is how upstreams name their resources: a rule for `/users/@me` also covers
+//! `/users/%40me`, which clients write. An encoded letter, digit, `-`, `.`, `_` or `~` (`/%61dmin`) is what no client writes and
+//! what slips past proxies that route on the raw text: it is refused, or rewritten to the plain character.
+//!
+//! Not decided here, because upstreams differ and the text does not tell: letter case, a trailing `/` (another path, see the route
+//! table), and path parameters (`;`), except that a dot segment with parameters (`..;x`) is taken for the dot segment
+//! that some servers make of it.
 
-use std::fmt;
+mod canonical;
+mod error;
+
+pub use canonical::canonical;
+pub use error::PathError;
+
+/// The longest `:path`, query included, in bytes.
+pub const MAX_PATH_BYTES: usize = 8 * 1024;
+
+/// The most segments of a path. Real ones have a dozen; each costs a step of the lookup.
+pub const MAX_SEGMENTS: usize = 128;
 
 /// What to do with a path that has another, canonical spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -8,15 +31,18 @@ pub enum Mode {
     /// Refuse it.
     #[default]
     Refuse,
-    /// Rewrite it, where that is safe: [`CanonicalPath::rewritten`] must then go upstream in `:path`.
+    /// Rewrite it, where that is safe: [`CanonicalPath::rewritten`] must then go upstream in `:path`, and the proxy must route on it.
     Rewrite,
 }
 
 /// A path with one meaning, and the query that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CanonicalPath {
+    /// What goes upstream: path, and query with its `?`.
     wire: String,
+    /// Where the path ends in `wire`.
     path_end: usize,
+    /// The decoded path. INVARIANT: starts with `/`; every other `/` separates segments.
     decoded: String,
     rewritten: bool,
 }
@@ -34,6 +60,14 @@ impl CanonicalPath {
         &self.decoded
     }
 
+    /// The decoded segments: `/a/b` has `a` and `b`, `/a/` has `a` and an empty one, `/` has one that is empty.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.decoded
+            .strip_prefix('/')
+            .unwrap_or(&self.decoded)
+            .split('/')
+    }
+
     /// The query as it came, without `?`, if there was one.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
@@ -49,46 +83,5 @@ impl CanonicalPath {
     }
 }
 
-/// Why a path was refused. The client's mistake: answer 400.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum PathError {
-    /// Empty, or not in origin form.
-    NotOriginForm,
-}
-
-impl PathError {
-    /// A stable word for logs and tests.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            PathError::NotOriginForm => "path_not_origin_form",
-        }
-    }
-}
-
-impl fmt::Display for PathError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code())
-    }
-}
-
-impl std::error::Error for PathError {}
-
-/// Checks `raw` (the value of `:path`) and splits off the query.
-///
-/// # Errors
-/// What makes the path unfit; see [`PathError`].
-pub fn canonical(raw: &str, _mode: Mode) -> Result<CanonicalPath, PathError> {
-    if !raw.starts_with('/') {
-        return Err(PathError::NotOriginForm);
-    }
-    let path_end = raw.find('?').unwrap_or(raw.len());
-    let decoded = raw.get(..path_end).unwrap_or(raw).to_owned();
-    Ok(CanonicalPath {
-        wire: raw.to_owned(),
-        path_end,
-        decoded,
-        rewritten: false,
-    })
-}
+#[cfg(test)]
+mod tests;

@@ -435,7 +435,7 @@ impl Drop for Section<'_> {
 }
 
 /// The path of a key below another. A key that is no plain word is quoted, so that its dots are not read as steps.
-fn join(path: &str, key: &str) -> String {
+pub(super) fn join(path: &str, key: &str) -> String {
     let plain = !key.is_empty()
         && key
             .chars()
