@@ -1,0 +1,98 @@
+//! Buffers: request and response bodies, callout bodies, and the two configurations.
+
+use super::call::{Answer, Call};
+use super::status::{Buffer, Status};
+use crate::stream::Half;
+use crate::vm::Vm;
+
+fn half(vm: &mut Vm, context: u32, buffer: Buffer) -> Option<&mut Half> {
+    let stream = vm.streams.get_mut(&context)?;
+    let half = match buffer {
+        Buffer::RequestBody => &mut stream.request,
+        _ => &mut stream.response,
+    };
+    half.body_open.then_some(half)
+}
+
+/// The bytes of a buffer. One that exists but holds nothing now is empty; `NOT_FOUND` when there is none.
+fn contents(vm: &mut Vm, context: u32, buffer: Buffer) -> Result<&[u8], Status> {
+    match buffer {
+        Buffer::RequestBody | Buffer::ResponseBody => {
+            Ok(half(vm, context, buffer).map_or(&[][..], |half| &half.body))
+        }
+        Buffer::Absent => Ok(&[]),
+        Buffer::CalloutBody => match &vm.callouts.reading {
+            Some(reply) => Ok(&reply.body),
+            None => Err(Status::NotFound),
+        },
+        Buffer::VmConfiguration => Ok(&vm.plugin.vm_configuration),
+        Buffer::PluginConfiguration if vm.configuring => Ok(&vm.plugin_of(context).configuration),
+        Buffer::PluginConfiguration => Err(Status::NotFound),
+    }
+}
+
+pub(crate) fn get(
+    call: &mut Call<'_>,
+    buffer: u32,
+    start: u32,
+    length: u32,
+    pointer_to: u32,
+    size_to: u32,
+) -> Answer {
+    let buffer = Buffer::from_code(buffer)?;
+    let context = call.context();
+    let bytes = contents(call.vm(), context, buffer)?;
+    let end = start.checked_add(length).ok_or(Status::BadArgument)?;
+    let start = usize::try_from(start).map_err(|_| Status::BadArgument)?;
+    let end = usize::try_from(end)
+        .map_err(|_| Status::BadArgument)?
+        .min(bytes.len());
+    let piece = bytes.get(start..end).unwrap_or_default().to_vec();
+    call.give(&piece, pointer_to, size_to)
+}
+
+pub(crate) fn status(call: &mut Call<'_>, buffer: u32, length_to: u32, flags_to: u32) -> Answer {
+    let buffer = Buffer::from_code(buffer)?;
+    let context = call.context();
+    let length = contents(call.vm(), context, buffer)?.len();
+    call.write_u32(length_to, u32::try_from(length).unwrap_or(u32::MAX))?;
+    call.write_u32(flags_to, 0)
+}
+
+/// Envoy knows three edits: in front, behind, and the whole.
+pub(crate) fn set(
+    call: &mut Call<'_>,
+    buffer: u32,
+    start: u32,
+    length: u32,
+    data: u32,
+    size: u32,
+) -> Answer {
+    let buffer = Buffer::from_code(buffer)?;
+    let context = call.context();
+    contents(call.vm(), context, buffer)?;
+    let data = call.read(data, size)?;
+    if !matches!(buffer, Buffer::RequestBody | Buffer::ResponseBody) {
+        return Err(Status::BadArgument.into());
+    }
+    // Twice what a stream may hold back: an edit may make a held body longer, but not without end.
+    let bound = call.vm().options.limits.held_body_bytes.saturating_mul(2);
+    let half = half(call.vm(), context, buffer).ok_or(Status::BadArgument)?;
+    let start = usize::try_from(start).map_err(|_| Status::BadArgument)?;
+    let length = usize::try_from(length).map_err(|_| Status::BadArgument)?;
+    let whole = start == 0 && length > 0 && length >= half.body.len();
+    let kept = if whole { 0 } else { half.body.len() };
+    if kept.saturating_add(data.len()) > bound.max(half.body.len()) {
+        return Err(Status::InternalFailure.into());
+    }
+    if whole {
+        half.body = data;
+    } else if start == 0 && length == 0 {
+        half.body.splice(0..0, data);
+    } else if start >= half.body.len() {
+        half.body.extend(data);
+    } else {
+        return Err(Status::BadArgument.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Dispatching HTTP callouts. gRPC callouts are not there: this host has no gRPC clusters.
+
+use std::time::Duration;
+
+use super::call::{Answer, Call};
+use super::headers::decode;
+use super::status::Status;
+use crate::callout::Callout;
+
+/// Where the parts of a callout lie in guest memory, each as pointer and size.
+pub(crate) struct Parts {
+    pub(crate) cluster: (u32, u32),
+    pub(crate) headers: (u32, u32),
+    pub(crate) body: (u32, u32),
+    pub(crate) trailers: (u32, u32),
+    pub(crate) timeout_ms: u32,
+    pub(crate) token_to: u32,
+}
+
+pub(crate) fn dispatch(call: &mut Call<'_>, parts: &Parts) -> Answer {
+    let context = call.context();
+    let cluster = call.read(parts.cluster.0, parts.cluster.1)?;
+    let body = call.read(parts.body.0, parts.body.1)?;
+    let headers = call.read(parts.headers.0, parts.headers.1)?;
+    let trailers = call.read(parts.trailers.0, parts.trailers.1)?;
+    let mut headers = decode(call, &headers);
+    let trailers = decode(call, &trailers);
+    // Before anything begins: the place for the token must be writable.
+    call.write_u32(parts.token_to, 0)?;
+    // Envoy takes the number as signed.
+    if i32::try_from(parts.timeout_ms).is_err() {
+        return Err(Status::BadArgument.into());
+    }
+    let cluster = String::from_utf8(cluster).map_err(|_| Status::BadArgument)?;
+    let complete = [":authority", ":path", ":method"]
+        .iter()
+        .all(|name| headers.get(name).is_some());
+    if !complete || !call.vm().options.clusters.contain(&cluster) {
+        return Err(Status::BadArgument.into());
+    }
+    if !body.is_empty() {
+        headers.set("content-length", body.len().to_string());
+    }
+    let root = call.vm().root_of(context);
+    let most = call.vm().options.limits.callouts;
+    let callouts = &mut call.vm().callouts;
+    if callouts.pending.len() >= most {
+        return Err(Status::InternalFailure.into());
+    }
+    callouts.last_token = callouts
+        .last_token
+        .checked_add(1)
+        .ok_or(Status::InternalFailure)?;
+    let token = callouts.last_token;
+    let timeout = (parts.timeout_ms > 0).then(|| Duration::from_millis(parts.timeout_ms.into()));
+    let callout = Callout {
+        token,
+        context,
+        root,
+        cluster,
+        headers,
+        body,
+        trailers,
+        timeout,
+    };
+    callouts.pending.insert(token, callout);
+    call.write_u32(parts.token_to, token)
+}

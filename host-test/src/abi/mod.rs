@@ -1,0 +1,17 @@
+//! Proxy-Wasm ABI 0.2.1: what the guest may call, one file for each kind of call.
+//!
+//! Every call checks guest memory, ends in a status, and never panics the host. Behaviour follows Envoy 1.40.
+
+pub(crate) mod bodies;
+pub(crate) mod call;
+pub(crate) mod callouts;
+pub(crate) mod headers;
+pub(crate) mod metrics;
+pub(crate) mod pairs;
+pub(crate) mod properties;
+pub(crate) mod shared;
+pub(crate) mod status;
+pub(crate) mod streams;
+pub(crate) mod surroundings;
+pub(crate) mod table;
+pub(crate) mod wasi;

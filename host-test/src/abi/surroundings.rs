@@ -1,0 +1,50 @@
+//! Log, clock, tick, status and foreign functions.
+
+use std::time::Duration;
+
+use super::call::{Answer, Call};
+use super::status::Status;
+use crate::log::Level;
+
+pub(crate) fn log(call: &mut Call<'_>, level: u32, message: (u32, u32)) -> Answer {
+    let level = Level::from_code(level).ok_or(Status::BadArgument)?;
+    let message = call.read(message.0, message.1)?;
+    let message = String::from_utf8_lossy(&message).into_owned();
+    let context = call.context();
+    call.vm().log(level, context, message);
+    Ok(())
+}
+
+pub(crate) fn log_level(call: &mut Call<'_>, level_to: u32) -> Answer {
+    let level = call.vm().options.log_level;
+    call.write_u32(level_to, level.code())
+}
+
+pub(crate) fn current_time(call: &mut Call<'_>, time_to: u32) -> Answer {
+    let now = call.vm().options.clock.nanoseconds();
+    call.write_u64(time_to, now)
+}
+
+/// Zero switches the timer off.
+pub(crate) fn tick_period(call: &mut Call<'_>, milliseconds: u32) -> Answer {
+    let context = call.context();
+    let vm = call.vm();
+    let root = vm.root_of(context);
+    if let Some(root) = vm.roots.get_mut(&root) {
+        root.tick = (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()));
+    }
+    Ok(())
+}
+
+pub(crate) fn status(call: &mut Call<'_>, code_to: u32, pointer_to: u32, size_to: u32) -> Answer {
+    let (code, message) = call.vm().status.clone();
+    call.write_u32(code_to, code)?;
+    call.give(message.as_bytes(), pointer_to, size_to)
+}
+
+/// This host has no foreign functions, so every name is `NOT_FOUND`.
+pub(crate) fn foreign(call: &mut Call<'_>, name: (u32, u32), arguments: (u32, u32)) -> Answer {
+    call.read(name.0, name.1)?;
+    call.read(arguments.0, arguments.1)?;
+    Err(Status::NotFound.into())
+}

@@ -1,0 +1,91 @@
+//! Callouts: HTTP requests that the filter asks the proxy to make, and the shapes their replies take in Envoy.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::http::{Headers, Message};
+
+/// A callout that waits for its reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    /// Number of the callout in its VM; never used twice.
+    pub token: u32,
+    /// Context that dispatched it: a stream's or a root context.
+    pub context: u32,
+    /// Root context that the reply is delivered to.
+    pub root: u32,
+    /// Name of the upstream cluster.
+    pub cluster: String,
+    /// `:method`, `:path`, `:authority` and the fields.
+    pub headers: Headers,
+    /// Request body.
+    pub body: Vec<u8>,
+    /// Request trailers.
+    pub trailers: Headers,
+    /// None: wait without bound.
+    pub timeout: Option<Duration>,
+}
+
+impl Callout {
+    /// `:path`, or an empty text.
+    pub fn path(&self) -> String {
+        self.headers.text(":path").unwrap_or_default()
+    }
+}
+
+/// How a callout ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CalloutReply {
+    /// The upstream answered.
+    Response(Message),
+    /// Its time ran out: the filter sees `:status` 504, as from Envoy.
+    TimedOut,
+    /// No connection, or it broke before the headers: the filter sees `:status` 503, as from Envoy.
+    Refused,
+    /// The reply broke off or was too long: the filter sees a reply without headers.
+    Failed,
+}
+
+impl CalloutReply {
+    /// A 200 reply with that body as JSON.
+    pub fn json(body: impl Into<Vec<u8>>) -> Self {
+        let message = Message::response(200).header("content-type", "application/json");
+        Self::Response(message.body(body))
+    }
+
+    /// A reply with that status and no body.
+    pub fn status(status: u16) -> Self {
+        Self::Response(Message::response(status))
+    }
+
+    /// What the filter gets to read; none is the failure path (`num_headers` 0).
+    pub(crate) fn into_message(self, longest_body: usize) -> Option<Message> {
+        match self {
+            Self::Response(message) if message.body.len() > longest_body => None,
+            Self::Response(message) => Some(message),
+            Self::TimedOut => Some(host_reply(504, "upstream request timeout")),
+            Self::Refused => Some(host_reply(
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection \
+                 failure, transport failure reason: delayed connect error: Connection refused",
+            )),
+            Self::Failed => None,
+        }
+    }
+}
+
+fn host_reply(status: u16, body: &str) -> Message {
+    Message::response(status)
+        .header("content-length", body.len().to_string())
+        .header("content-type", "text/plain")
+        .body(body)
+}
+
+/// The callouts of one VM.
+#[derive(Debug, Default)]
+pub(crate) struct Callouts {
+    pub(crate) last_token: u32,
+    pub(crate) pending: BTreeMap<u32, Callout>,
+    /// The reply that `proxy_on_http_call_response` may read now.
+    pub(crate) reading: Option<Message>,
+}

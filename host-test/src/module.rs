@@ -1,0 +1,156 @@
+//! A compiled Proxy-Wasm module: checked for the ABI it speaks and for imports that no host call answers.
+
+use std::fmt;
+
+use wasmtime::{Caller, Config, Engine, ExternType, InstancePre, Linker, UnknownImportError, Val};
+
+use crate::abi::table;
+use crate::vm::Vm;
+
+/// A filter, compiled once; clones are handles, and every worker starts its own VM from it.
+#[derive(Clone)]
+pub struct Module {
+    pub(crate) engine: Engine,
+    pub(crate) instance: InstancePre<Vm>,
+    imports: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Module {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("imports", &self.imports)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a module cannot run here: the filter's fault, found before anything runs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// Not WebAssembly, or it uses a feature that proxies do not have.
+    Invalid(String),
+    /// It exports no `proxy_abi_version_0_2_0` or `proxy_abi_version_0_2_1`.
+    AbiVersion {
+        /// The ABI marks that it does export.
+        found: Vec<String>,
+    },
+    /// It imports what this host does not define; all of it is listed.
+    UnknownImports(Vec<String>),
+    /// It exports neither `malloc` nor `proxy_on_memory_allocate`.
+    NoAllocator,
+}
+
+impl fmt::Display for ModuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(why) => write!(f, "not a module that can run: {why}"),
+            Self::AbiVersion { found } if found.is_empty() => {
+                f.write_str("no Proxy-Wasm filter: it exports no proxy_abi_version_0_2_1")
+            }
+            Self::AbiVersion { found } => {
+                write!(
+                    f,
+                    "Proxy-Wasm ABI {} is not supported; 0.2.0 and 0.2.1 are",
+                    found.join(", ")
+                )
+            }
+            Self::UnknownImports(names) => {
+                write!(f, "it imports what no host defines: {}", names.join(", "))
+            }
+            Self::NoAllocator => {
+                f.write_str("it exports neither malloc nor proxy_on_memory_allocate")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ModuleError {}
+
+/// Stack of the guest; deeper recursion traps.
+const GUEST_STACK: usize = 512 * 1024;
+
+impl Module {
+    /// Compiles and checks a module.
+    ///
+    /// # Errors
+    /// When it can never run in this host, whatever the configuration.
+    pub fn compile(wasm: &[u8]) -> Result<Self, ModuleError> {
+        let mut config = Config::new();
+        config.consume_fuel(true).max_wasm_stack(GUEST_STACK);
+        let invalid = |error: wasmtime::Error| ModuleError::Invalid(format!("{error:#}"));
+        let engine = Engine::new(&config).map_err(invalid)?;
+        let module = wasmtime::Module::new(&engine, wasm).map_err(invalid)?;
+        check_exports(&module)?;
+        let mut linker = Linker::new(&engine);
+        table::define(&mut linker).map_err(invalid)?;
+        let instance = link(&module, &mut linker)?;
+        let imports = module
+            .imports()
+            .map(|import| (import.module().to_owned(), import.name().to_owned()))
+            .collect();
+        Ok(Self {
+            engine,
+            instance,
+            imports,
+        })
+    }
+
+    /// What the module imports: (module, name), in its order.
+    pub fn imports(&self) -> &[(String, String)] {
+        &self.imports
+    }
+}
+
+fn check_exports(module: &wasmtime::Module) -> Result<(), ModuleError> {
+    let has = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
+    if !has("proxy_abi_version_0_2_1") && !has("proxy_abi_version_0_2_0") {
+        let found = module
+            .exports()
+            .filter_map(|export| export.name().strip_prefix("proxy_abi_version_"))
+            .map(|version| version.replace('_', "."))
+            .collect();
+        return Err(ModuleError::AbiVersion { found });
+    }
+    if !has("malloc") && !has("proxy_on_memory_allocate") {
+        return Err(ModuleError::NoAllocator);
+    }
+    Ok(())
+}
+
+/// Links the module to the host calls; on failure lists every import that none of them answers.
+fn link(
+    module: &wasmtime::Module,
+    linker: &mut Linker<Vm>,
+) -> Result<InstancePre<Vm>, ModuleError> {
+    let first = match linker.instantiate_pre(module) {
+        Ok(instance) => return Ok(instance),
+        Err(error) => error,
+    };
+    let mut unknown = Vec::new();
+    let mut error = first;
+    while let Some(import) = error.downcast_ref::<UnknownImportError>() {
+        unknown.push(format!("{}.{}", import.module(), import.name()));
+        let ExternType::Func(signature) = import.ty() else {
+            break;
+        };
+        // A stand-in, so that the next unknown import shows.
+        let (name, stand_in) = (
+            import.name().to_owned(),
+            |_: Caller<'_, Vm>, _: &[Val], _: &mut [Val]| Ok(()),
+        );
+        if linker
+            .func_new(import.module(), &name, signature, stand_in)
+            .is_err()
+        {
+            break;
+        }
+        match linker.instantiate_pre(module) {
+            Ok(_) => break,
+            Err(next) => error = next,
+        }
+    }
+    if unknown.is_empty() {
+        return Err(ModuleError::Invalid(format!("{error:#}")));
+    }
+    Err(ModuleError::UnknownImports(unknown))
+}

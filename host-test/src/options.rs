@@ -1,0 +1,97 @@
+//! How a plugin is set up in the proxy: the parts of Envoy's `PluginConfig` and what stands round it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::clock::{Clock, Random};
+use crate::limits::Limits;
+
+/// One plugin instance, as a proxy's configuration would name it.
+#[derive(Clone, Debug, Default)]
+pub struct PluginConfig {
+    /// Property `plugin_name`.
+    pub name: String,
+    /// Property `plugin_root_id`.
+    pub root_id: String,
+    /// Property `plugin_vm_id`; shared data and queues are shared by all VMs with the same one.
+    pub vm_id: String,
+    /// What `proxy_on_vm_start` can read.
+    pub vm_configuration: Vec<u8>,
+    /// What `proxy_on_configure` can read.
+    pub configuration: Vec<u8>,
+    /// Environment variables that WASI shows the guest.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What happens to requests after the VM trapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// The request gets 503; the next one starts a fresh VM (`FAIL_RELOAD`).
+    #[default]
+    Reload,
+    /// The request and all later ones of that worker get 503 (`FAIL_CLOSED`).
+    Closed,
+    /// The request gets 503; later ones pass without the filter (`FAIL_OPEN`).
+    Open,
+}
+
+/// Callout destinations that exist.
+#[derive(Clone, Debug, Default)]
+pub enum Clusters {
+    /// Any name is taken for a cluster.
+    #[default]
+    Any,
+    /// Only these; a callout to another one answers `BAD_ARGUMENT` at once.
+    Named(BTreeSet<String>),
+}
+
+impl Clusters {
+    /// Exactly these names.
+    pub fn named<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Self {
+        Self::Named(names.into_iter().map(Into::into).collect())
+    }
+
+    pub(crate) fn contain(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+}
+
+/// The host round the plugin.
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// What the guest may use up.
+    pub limits: Limits,
+    /// What follows a trap.
+    pub failure_policy: FailurePolicy,
+    /// Least time between two restarts under [`FailurePolicy::Reload`], on the VM's clock; requests in between get
+    /// 503. Envoy waits a second or more.
+    pub reload_backoff: Duration,
+    /// Which callout destinations exist.
+    pub clusters: Clusters,
+    /// Envoy's option of that name: a pause in request headers still delivers the body.
+    pub allow_on_headers_stop_iteration: bool,
+    /// The wall clock that the guest sees.
+    pub clock: Clock,
+    /// Where `random_get` takes its bytes.
+    pub random: Random,
+    /// What `proxy_get_log_level` answers; lines below it are dropped.
+    pub log_level: crate::log::Level,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            failure_policy: FailurePolicy::default(),
+            reload_backoff: Duration::ZERO,
+            clusters: Clusters::default(),
+            allow_on_headers_stop_iteration: false,
+            clock: Clock::System,
+            random: Random::System,
+            log_level: crate::log::Level::Trace,
+        }
+    }
+}

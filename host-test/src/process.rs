@@ -1,0 +1,109 @@
+//! What all VMs of one proxy process share: shared data, queues and metrics.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::metrics::Metrics;
+use crate::queues::Queues;
+use crate::shared_data::SharedData;
+
+/// One proxy process. Clones are handles to the same one; each worker thread gets one.
+#[derive(Clone, Default)]
+pub struct Process(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    data: Mutex<SharedData>,
+    queues: Mutex<Queues>,
+    metrics: Mutex<Metrics>,
+    mailboxes: Mutex<HashMap<u32, Mailbox>>,
+    next_worker: AtomicU32,
+}
+
+/// Called when another thread left a notice for a worker.
+pub type Waker = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
+struct Mailbox {
+    /// (root context, queue) to announce.
+    notices: VecDeque<(u32, u32)>,
+    waker: Option<Waker>,
+}
+
+impl Process {
+    /// A process with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Value and compare-and-swap number of a key of that `vm_id`.
+    pub fn shared_data(&self, vm_id: &str, key: &[u8]) -> Option<(Vec<u8>, u32)> {
+        self.data().get(vm_id, key)
+    }
+
+    /// Counters and gauges by name. Values of histograms are in [`Process::histograms`].
+    pub fn metrics(&self) -> BTreeMap<String, u64> {
+        self.lock_metrics().values()
+    }
+
+    /// Recorded values of histograms by name: how many, and their sum.
+    pub fn histograms(&self) -> BTreeMap<String, (u64, u64)> {
+        self.lock_metrics().histograms()
+    }
+
+    pub(crate) fn data(&self) -> MutexGuard<'_, SharedData> {
+        self.0.data.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn queues(&self) -> MutexGuard<'_, Queues> {
+        self.0.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn lock_metrics(&self) -> MutexGuard<'_, Metrics> {
+        self.0
+            .metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn mailboxes(&self) -> MutexGuard<'_, HashMap<u32, Mailbox>> {
+        self.0
+            .mailboxes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn join(&self) -> u32 {
+        let id = self.0.next_worker.fetch_add(1, Ordering::Relaxed);
+        self.mailboxes().insert(id, Mailbox::default());
+        id
+    }
+
+    pub(crate) fn leave(&self, worker: u32) {
+        self.mailboxes().remove(&worker);
+    }
+
+    pub(crate) fn set_waker(&self, worker: u32, waker: Waker) {
+        if let Some(mailbox) = self.mailboxes().get_mut(&worker) {
+            mailbox.waker = Some(waker);
+        }
+    }
+
+    pub(crate) fn notify(&self, worker: u32, context: u32, queue: u32) {
+        let waker = match self.mailboxes().get_mut(&worker) {
+            Some(mailbox) => {
+                mailbox.notices.push_back((context, queue));
+                mailbox.waker.clone()
+            }
+            None => None,
+        };
+        if let Some(wake) = waker {
+            wake();
+        }
+    }
+
+    pub(crate) fn take_notice(&self, worker: u32) -> Option<(u32, u32)> {
+        self.mailboxes().get_mut(&worker)?.notices.pop_front()
+    }
+}

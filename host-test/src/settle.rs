@@ -1,0 +1,210 @@
+//! What follows a callback: asked actions are done, local replies go out, a trap ends streams, queues are announced.
+
+use crate::http::Headers;
+use crate::local_reply;
+use crate::stream::{Direction, Ending, LocalReply, ResetBy};
+use crate::vm::{Action, AskedReply};
+use crate::worker::Worker;
+
+/// Queue announcements that one event may lead to; the rest come with the next one.
+const MOST_NOTICES: usize = 1000;
+
+/// Actions that one event may lead to, those that actions lead to included.
+const MOST_ACTIONS: usize = 100_000;
+
+impl Worker {
+    /// The action that a callback answered, or none when it trapped and the stream has ended.
+    pub(crate) fn judge(&mut self, id: u32, action: Option<u32>) -> Option<u32> {
+        if action.is_none() {
+            self.after_callback(Some(id));
+        }
+        action
+    }
+
+    /// Ends streams after a trap: the one that trapped, and all others of that VM, which can't go on.
+    pub(crate) fn after_callback(&mut self, id: Option<u32>) {
+        let Some(why) = self.guest.failed.clone() else {
+            return;
+        };
+        if let Some(id) = id {
+            self.end_with_503(id, Ending::Trapped(why));
+        }
+        let all: Vec<u32> = self.guest.vm().streams.keys().copied().collect();
+        for other in all {
+            self.end_with_503(other, Ending::Unavailable);
+        }
+        self.guest.vm().actions.clear();
+        self.guest.vm().callouts.pending.clear();
+    }
+
+    /// The client gets 503, or a broken connection when a response is under way already.
+    pub(crate) fn end_with_503(&mut self, id: u32, ending: Ending) {
+        let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
+            return;
+        };
+        if stream.bypass && !matches!(ending, Ending::Unavailable) {
+            return;
+        }
+        let finished = stream.response.ended && (stream.request.ended || stream.ending.is_some());
+        stream.bypass = true;
+        if finished || stream.ending.is_some() {
+            return;
+        }
+        stream.request.shut();
+        stream.response.shut();
+        if stream.response.sent.is_some() {
+            stream.ending = Some(Ending::Reset(ResetBy::Filter));
+            return;
+        }
+        stream.ending = Some(ending);
+        let half = &mut stream.response;
+        half.begun = true;
+        half.head_held = true;
+        half.headers = [(":status", "503")].into_iter().collect();
+        half.send_head(true);
+    }
+
+    /// Does what callbacks asked for, until nothing is left.
+    pub(crate) fn settle(&mut self) {
+        let mut notices = 0usize;
+        let mut done = 0usize;
+        loop {
+            self.after_callback(None);
+            let actions = std::mem::take(&mut self.guest.vm().actions);
+            if !actions.is_empty() {
+                done = done.saturating_add(actions.len());
+                if done > MOST_ACTIONS {
+                    self.guest.failed = Some("endless actions".to_owned());
+                    continue;
+                }
+                for action in actions {
+                    self.act(action);
+                }
+                continue;
+            }
+            if let Some(root) = self.guest.vm().done.pop() {
+                self.delete_root(root);
+                continue;
+            }
+            if !self.runs() || notices >= MOST_NOTICES {
+                return;
+            }
+            let Some((context, queue)) = self.take_notice() else {
+                return;
+            };
+            notices = notices.saturating_add(1);
+            if let Some(ready) = self.guest.exports.on_queue_ready.clone()
+                && self.guest.vm().roots.contains_key(&context)
+            {
+                self.guest
+                    .call("proxy_on_queue_ready", context, &ready, (context, queue));
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Continue(id, direction) => self.resume(id, direction),
+            Action::Reply(id, asked) => self.reply(id, asked, true),
+            Action::Close(id) => {
+                if let Some(stream) = self.guest.vm().streams.get_mut(&id) {
+                    stream.request.shut();
+                    stream.response.shut();
+                    stream.ending.get_or_insert(Ending::Reset(ResetBy::Filter));
+                }
+            }
+        }
+    }
+
+    /// Answers instead of the upstream. The first answer counts; one that comes too late breaks the stream off.
+    fn reply(&mut self, id: u32, asked: AskedReply, by_filter: bool) {
+        let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
+            return;
+        };
+        if stream.ending.is_some() {
+            return;
+        }
+        if stream.response.sent.is_some() {
+            stream.ending = Some(Ending::Reset(ResetBy::Filter));
+            return;
+        }
+        let reply = local_reply::build(asked, &stream.request.headers, by_filter);
+        // Envoy shows a local reply to the filters, unless an upstream's response had begun already.
+        let shown = !stream.response.begun;
+        let LocalReply { headers, body, .. } = reply.clone();
+        stream.ending = Some(Ending::LocalReply(reply));
+        stream.response.shut();
+        self.send_reply(id, headers, &body, shown);
+    }
+
+    fn send_reply(&mut self, id: u32, headers: Headers, body: &[u8], shown: bool) {
+        let Some(half) = self.half(id, Direction::Response) else {
+            return;
+        };
+        half.begun = true;
+        half.head_held = true;
+        half.hold = crate::stream::Hold::None;
+        half.headers = headers;
+        let end = body.is_empty();
+        if shown {
+            self.deliver_headers(id, Direction::Response, end);
+            let held = self
+                .half(id, Direction::Response)
+                .is_some_and(|half| half.head_held);
+            if held {
+                if let Some(half) = self.half(id, Direction::Response) {
+                    half.waiting_body = body.to_vec();
+                    half.waiting_end = !end;
+                }
+            } else if !end {
+                self.deliver_body(id, Direction::Response, body, true);
+            }
+        } else {
+            half.send_head(end);
+            half.body = body.to_vec();
+            if !end {
+                half.send_body(true);
+            }
+        }
+    }
+
+    /// Too much body while the filter holds it: 413 for a request, 500 for a response, as in Envoy.
+    pub(crate) fn refuse_body(&mut self, id: u32, direction: Direction) {
+        let (status, body) = match direction {
+            Direction::Request => (413, "Payload Too Large"),
+            Direction::Response => (500, "Internal Server Error"),
+        };
+        self.host_reply(id, status, body, "held_body_too_large");
+    }
+
+    /// Lets a head go on. A filter that removed what every request needs gets it refused, as in Envoy.
+    pub(crate) fn pass_head(&mut self, id: u32, direction: Direction, end: bool) {
+        let Some(half) = self.half(id, direction) else {
+            return;
+        };
+        let needs: &[&str] = match direction {
+            Direction::Request => &[":method", ":path", ":authority"],
+            Direction::Response => &[":status"],
+        };
+        let missing = needs.iter().find(|name| half.headers.get(name).is_none());
+        match missing {
+            Some(name) if half.head_held => {
+                let body = format!("missing required header: {name}");
+                half.head_held = false;
+                self.host_reply(id, 503, &body, "filter_removed_required_headers");
+            }
+            _ => half.send_head(end),
+        }
+    }
+
+    fn host_reply(&mut self, id: u32, status: u32, body: &str, details: &str) {
+        let asked = AskedReply {
+            status,
+            details: details.into(),
+            body: body.into(),
+            headers: Headers::new(),
+            grpc_status: u32::MAX,
+        };
+        self.reply(id, asked, false);
+    }
+}
