@@ -195,3 +195,378 @@ fn bit_length(magnitude: &[u8]) -> u32 {
     let unused = magnitude.first().map_or(0, |first| first.leading_zeros());
     bytes.saturating_mul(8).saturating_sub(unused)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::KeyKind;
+    use crate::fixture::{self, EC_X, EC_Y, ED_X, RSA_N};
+
+    fn parse(jwk: &str) -> Result<PublicKey, SkipReason> {
+        let Value::Object(members) = serde_json::from_str(jwk).expect(jwk) else {
+            panic!("not an object: {jwk}");
+        };
+        parse_key(&members, None)
+    }
+
+    fn refusal(jwk: &str) -> SkipReason {
+        parse(jwk).expect_err(jwk)
+    }
+
+    /// An RSA key whose modulus has this many bits; hygiene does not ask whether it is a product of two primes.
+    fn rsa_of_bits(bits: usize, low: u8) -> String {
+        let mut modulus = vec![0x5a; bits.div_ceil(8)];
+        let top = u32::try_from(bits).unwrap().wrapping_sub(1);
+        modulus[0] = 1_u8.rotate_left(top);
+        *modulus.last_mut().unwrap() = low;
+        format!(
+            r#"{{"kty":"RSA","e":"AQAB","n":"{}"}}"#,
+            fixture::encode(&modulus)
+        )
+    }
+
+    #[test]
+    fn the_keys_of_the_rfcs_are_read_and_have_their_thumbprints() {
+        let rsa = parse(&fixture::rsa(
+            r#","alg":"RS256","use":"sig","kid":"2011-04-29""#,
+        ))
+        .unwrap();
+        assert_eq!(rsa.kind(), KeyKind::Rsa { bits: 2048 });
+        // RFC 7638 section 3.1.
+        assert_eq!(
+            fixture::encode(rsa.thumbprint()),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+        let ed25519 = parse(&fixture::ed25519("")).unwrap();
+        assert_eq!(ed25519.kind(), KeyKind::Ed25519);
+        // RFC 8037 appendix A.3.
+        assert_eq!(
+            fixture::encode(ed25519.thumbprint()),
+            "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+        );
+        assert_eq!(parse(&fixture::ec("")).unwrap().kind(), KeyKind::P256);
+    }
+
+    #[test]
+    fn a_thumbprint_depends_on_the_key_alone() {
+        let plain = parse(&fixture::ec("")).unwrap();
+        let adorned = parse(&fixture::ec(
+            r#","alg":"ES256","use":"sig","x5t":"AA","kid":"k""#,
+        ))
+        .unwrap();
+        assert_eq!(plain.thumbprint(), adorned.thumbprint());
+    }
+
+    #[test]
+    fn kty_is_required_and_known() {
+        for jwk in [
+            r#"{}"#,
+            r#"{"kty":null}"#,
+            r#"{"kty":["RSA"]}"#,
+            r#"{"KTY":"RSA"}"#,
+        ] {
+            assert_eq!(refusal(jwk), SkipReason::KeyTypeMalformed, "{jwk}");
+        }
+        for kty in ["AKP", "rsa", "ec", "", "OCT", "RSA "] {
+            assert_eq!(
+                refusal(&format!(r#"{{"kty":"{kty}"}}"#)),
+                SkipReason::KeyTypeUnknown,
+                "{kty:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn symmetric_keys_are_never_used() {
+        assert_eq!(
+            refusal(r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T"}"#),
+            SkipReason::SymmetricKey
+        );
+        assert_eq!(
+            refusal(r#"{"kty":"oct","alg":"HS256","k":"AA"}"#),
+            SkipReason::SymmetricKey
+        );
+    }
+
+    #[test]
+    fn published_private_keys_are_not_used() {
+        for name in PRIVATE_MEMBERS {
+            for key in [fixture::rsa, fixture::ec, fixture::ed25519] {
+                assert_eq!(
+                    refusal(&key(&format!(r#","{name}":"AA""#))),
+                    SkipReason::PrivateKey,
+                    "{name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn use_must_be_sig_if_present() {
+        assert!(parse(&fixture::ec(r#","use":"sig""#)).is_ok());
+        for value in [r#""enc""#, r#""SIG""#, r#""""#, "null", r#"["sig"]"#] {
+            assert_eq!(
+                refusal(&fixture::ec(&format!(r#","use":{value}"#))),
+                SkipReason::UseNotSignature,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn key_ops_must_have_verify_if_present() {
+        for value in [r#"["verify"]"#, r#"["encrypt","verify"]"#] {
+            assert!(
+                parse(&fixture::ec(&format!(r#","key_ops":{value}"#))).is_ok(),
+                "{value}"
+            );
+        }
+        for value in [
+            "[]",
+            r#"["sign"]"#,
+            r#"["VERIFY"]"#,
+            r#"["verify","verify"]"#,
+            r#""verify""#,
+            "null",
+            r#"["verify",1]"#,
+        ] {
+            assert_eq!(
+                refusal(&fixture::ec(&format!(r#","key_ops":{value}"#))),
+                SkipReason::OperationsNotVerify,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn alg_must_fit_the_key_if_present() {
+        assert!(parse(&fixture::rsa(r#","alg":"RS256""#)).is_ok());
+        assert!(parse(&fixture::ec(r#","alg":"ES256""#)).is_ok());
+        assert!(parse(&fixture::ed25519(r#","alg":"EdDSA""#)).is_ok());
+        assert!(parse(&fixture::ed25519(r#","alg":"Ed25519""#)).is_ok());
+        for (key, name) in [
+            (fixture::rsa as fn(&str) -> String, "RS512"),
+            (fixture::rsa, "PS256"),
+            (fixture::rsa, "RSA-OAEP-256"),
+            (fixture::rsa, "ES256"),
+            (fixture::rsa, "HS256"),
+            (fixture::rsa, "none"),
+            (fixture::ec, "ECDH-ES"),
+            (fixture::ec, "RS256"),
+            (fixture::ec, "EdDSA"),
+            (fixture::ed25519, "ES256"),
+            (fixture::ed25519, "Ed448"),
+        ] {
+            assert_eq!(
+                refusal(&key(&format!(r#","alg":"{name}""#))),
+                SkipReason::AlgorithmUnsupported,
+                "{name}"
+            );
+        }
+        for value in ["null", "1", r#"["ES256"]"#] {
+            assert_eq!(
+                refusal(&fixture::ec(&format!(r#","alg":{value}"#))),
+                SkipReason::AlgorithmMalformed,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn rsa_moduli_are_between_2048_and_4096_bits() {
+        for bits in [2048, 2049, 2056, 3072, 4095, 4096] {
+            let key = parse(&rsa_of_bits(bits, 0xff)).unwrap();
+            assert_eq!(
+                key.kind(),
+                KeyKind::Rsa {
+                    bits: u16::try_from(bits).unwrap()
+                }
+            );
+        }
+        for bits in [8, 512, 1024, 2040, 2047, 4097, 4104, 8192, 65_536] {
+            assert_eq!(
+                refusal(&rsa_of_bits(bits, 0xff)),
+                SkipReason::ModulusSize,
+                "{bits}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_even_rsa_modulus_is_refused() {
+        assert_eq!(refusal(&rsa_of_bits(2048, 0xfe)), SkipReason::ModulusEven);
+    }
+
+    #[test]
+    fn rsa_exponents_are_odd_from_3_and_at_most_32_bits() {
+        let with = |exponent: &[u8]| {
+            let text = fixture::encode(exponent);
+            parse(&format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":"{text}"}}"#)).map(|_| ())
+        };
+        for exponent in [
+            &[3][..],
+            &[5],
+            &[0x11],
+            &[1, 0, 1],
+            &[0xff, 0xff, 0xff, 0xff],
+        ] {
+            assert_eq!(with(exponent), Ok(()), "{exponent:?}");
+        }
+        for exponent in [
+            &[1][..],
+            &[2],
+            &[4],
+            &[1, 0, 0],
+            &[1, 0, 0, 0, 1],
+            &[0xff; 256],
+        ] {
+            assert_eq!(
+                with(exponent),
+                Err(SkipReason::ExponentUnacceptable),
+                "{exponent:?}"
+            );
+        }
+        for exponent in [&[][..], &[0], &[0, 1, 0, 1]] {
+            assert_eq!(
+                with(exponent),
+                Err(SkipReason::MemberMalformed),
+                "{exponent:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn key_members_must_be_canonical_base64url() {
+        // One spelling more for the same bytes: bits after the last byte.
+        let (stem, last) = ED_X.split_at(ED_X.len() - 1);
+        assert_eq!(last, "o");
+        for (bad, key) in [
+            (format!("{stem}p"), "OKP"),
+            (format!("{ED_X}="), "OKP"),
+            (ED_X.replace('_', "/"), "OKP"),
+            (format!(" {ED_X}"), "OKP"),
+        ] {
+            let jwk = format!(r#"{{"kty":"{key}","crv":"Ed25519","x":"{bad}"}}"#);
+            assert_eq!(refusal(&jwk), SkipReason::MemberMalformed, "{bad}");
+        }
+        assert_eq!(
+            refusal(&format!(r#"{{"kty":"RSA","e":"AQAB","n":"{RSA_N}="}}"#)),
+            SkipReason::MemberMalformed
+        );
+        assert_eq!(
+            refusal(
+                &format!(r#"{{"kty":"EC","crv":"P-256","x":"{EC_X}","y":"{EC_Y}\n"}}"#)
+                    .replace('\n', "\\n")
+            ),
+            SkipReason::MemberMalformed
+        );
+    }
+
+    #[test]
+    fn key_members_must_be_there_and_be_strings() {
+        for jwk in [
+            r#"{"kty":"RSA","e":"AQAB"}"#.to_owned(),
+            format!(r#"{{"kty":"RSA","n":"{RSA_N}"}}"#),
+            format!(r#"{{"kty":"RSA","n":"{RSA_N}","e":65537}}"#),
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{EC_X}"}}"#),
+            format!(r#"{{"kty":"EC","crv":"P-256","y":"{EC_Y}"}}"#),
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{EC_X}","y":null}}"#),
+            r#"{"kty":"OKP","crv":"Ed25519"}"#.to_owned(),
+            format!(r#"{{"kty":"OKP","crv":"Ed25519","x":["{ED_X}"]}}"#),
+        ] {
+            assert_eq!(refusal(&jwk), SkipReason::MemberMalformed, "{jwk}");
+        }
+    }
+
+    #[test]
+    fn curves_that_we_do_not_verify_with_are_unknown() {
+        for (kty, crv) in [
+            ("EC", "P-384"),
+            ("EC", "secp256k1"),
+            ("EC", "Ed25519"),
+            ("EC", "p-256"),
+            ("OKP", "X25519"),
+            ("OKP", "Ed448"),
+            ("OKP", "P-256"),
+        ] {
+            let jwk = format!(r#"{{"kty":"{kty}","crv":"{crv}","x":"{EC_X}","y":"{EC_Y}"}}"#);
+            assert_eq!(refusal(&jwk), SkipReason::CurveUnknown, "{kty} {crv}");
+        }
+        for jwk in [r#"{"kty":"EC"}"#, r#"{"kty":"OKP","crv":1}"#] {
+            assert_eq!(refusal(jwk), SkipReason::CurveMalformed, "{jwk}");
+        }
+    }
+
+    #[test]
+    fn a_p256_point_must_lie_on_the_curve() {
+        let with = |x: &[u8], y: &[u8]| {
+            let (x, y) = (fixture::encode(x), fixture::encode(y));
+            refusal(&format!(
+                r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#
+            ))
+        };
+        let x = base64url::decode(EC_X.as_bytes()).unwrap();
+        let y = base64url::decode(EC_Y.as_bytes()).unwrap();
+        let swapped = with(&y, &x);
+        assert_eq!(swapped, SkipReason::PointInvalid);
+        assert_eq!(with(&[0; 32], &[0; 32]), SkipReason::PointInvalid);
+        assert_eq!(
+            with(&[0xff; 32], &y),
+            SkipReason::PointInvalid,
+            "x beyond the field"
+        );
+        assert_eq!(
+            with(&x, &[&[0], y.as_slice()].concat()),
+            SkipReason::PointInvalid,
+            "33 bytes"
+        );
+        assert_eq!(with(&x[1..], &y), SkipReason::PointInvalid, "31 bytes");
+        assert_eq!(with(&[], &[]), SkipReason::PointInvalid);
+        // The point with x = 0, and its second spelling with x = p, beyond the field.
+        let y = "ZkhceA4vg9ckM71dhKBrtlQcKvMdrocXKL-FahdPk_Q";
+        let at = |x: &str| {
+            parse(&format!(
+                r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#
+            ))
+            .map(|_| ())
+        };
+        assert_eq!(at("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"), Ok(()));
+        assert_eq!(
+            at("_____wAAAAEAAAAAAAAAAAAAAAD_______________8"),
+            Err(SkipReason::PointInvalid)
+        );
+    }
+
+    #[test]
+    fn an_ed25519_point_must_be_canonical_and_of_large_order() {
+        let with = |point: &[u8]| {
+            let x = fixture::encode(point);
+            refusal(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#))
+        };
+        let mut point = [0_u8; 32];
+        point[0] = 1;
+        assert_eq!(with(&point), SkipReason::PointWeak, "the identity");
+        assert_eq!(with(&[0; 32]), SkipReason::PointWeak, "order 4");
+        let mut minus_one = [0xff_u8; 32];
+        (minus_one[0], minus_one[31]) = (0xec, 0x7f);
+        assert_eq!(with(&minus_one), SkipReason::PointWeak, "order 2");
+        let mut beyond = minus_one;
+        beyond[0] = 0xee; // p + 1, the identity once more
+        assert_eq!(
+            with(&beyond),
+            SkipReason::PointInvalid,
+            "y beyond the field"
+        );
+        point[0] = 2;
+        assert_eq!(with(&point), SkipReason::PointInvalid, "no such point");
+        assert_eq!(with(&[1; 31]), SkipReason::PointInvalid);
+        assert_eq!(with(&[1; 33]), SkipReason::PointInvalid);
+    }
+
+    #[test]
+    fn unknown_members_are_ignored() {
+        let jwk =
+            fixture::rsa(r#","x5c":["MIIB"],"x5u":"https://evil.example/","ext":true,"issuer":1"#);
+        assert!(parse(&jwk).is_ok());
+    }
+}

@@ -67,3 +67,194 @@ impl Verifier for Software {
         .map_err(|_| SignatureError::Invalid)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeySet, KeySetLimits, fixture};
+
+    /// `n`, the order of P-256's base point (SEC 2 section 2.4.2).
+    const ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
+
+    fn key(jwk: &str) -> PublicKey {
+        let json = format!(r#"{{"keys":[{jwk}]}}"#);
+        let set = KeySet::parse(json.as_bytes(), &KeySetLimits::default()).unwrap();
+        assert!(set.skipped().is_empty(), "{jwk}");
+        PublicKey::clone(&set.keys()[0])
+    }
+
+    fn verify(
+        jwk: &str,
+        algorithm: Algorithm,
+        input: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        Software.verify(&key(jwk), algorithm, input, signature)
+    }
+
+    #[test]
+    fn a_key_is_used_with_its_own_algorithms_only() {
+        for (jwk, own) in [
+            (fixture::rsa(""), &[Algorithm::Rs256][..]),
+            (fixture::ec(""), &[Algorithm::Es256]),
+            (
+                fixture::ed25519(""),
+                &[Algorithm::EdDsa, Algorithm::Ed25519],
+            ),
+        ] {
+            for algorithm in Algorithm::ALL {
+                let result = verify(&jwk, algorithm, b"", &[]);
+                let expected = if own.contains(&algorithm) {
+                    SignatureError::Malformed
+                } else {
+                    SignatureError::KeyMismatch
+                };
+                assert_eq!(result, Err(expected), "{algorithm} with {jwk}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_ecdsa_signature_is_64_bytes_with_r_and_s_in_range() {
+        let jwk = fixture::ec("");
+        let check = |r: &[u8], s: &[u8]| verify(&jwk, Algorithm::Es256, b"input", &[r, s].concat());
+        let mut one = [0; 32];
+        one[31] = 1;
+        let mut largest = ORDER;
+        largest[31] -= 1;
+        for (r, s) in [(&one, &one), (&largest, &largest), (&one, &largest)] {
+            assert_eq!(
+                check(r, s),
+                Err(SignatureError::Invalid),
+                "in range, and not this key's"
+            );
+        }
+        for (r, s) in [
+            (&[0; 32], &one),
+            (&one, &[0; 32]),
+            (&[0; 32], &[0; 32]),
+            (&ORDER, &one),
+            (&one, &ORDER),
+            (&ORDER, &ORDER),
+            (&[0xff; 32], &one),
+            (&one, &[0xff; 32]),
+        ] {
+            assert_eq!(check(r, s), Err(SignatureError::Malformed), "{r:x?} {s:x?}");
+        }
+        for length in [0, 1, 63, 65, 66, 96, 128] {
+            let signature = vec![1; length];
+            assert_eq!(
+                verify(&jwk, Algorithm::Es256, b"", &signature),
+                Err(SignatureError::Malformed),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_der_form_of_a_good_ecdsa_signature_is_refused() {
+        use p256::ecdsa::signature::Signer;
+        let signer = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+        let point = signer.verifying_key().to_sec1_point(false);
+        let (x, y) = (
+            fixture::encode(point.x().unwrap()),
+            fixture::encode(point.y().unwrap()),
+        );
+        let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
+        let signature: P256Signature = signer.sign(b"input");
+        assert_eq!(
+            verify(&jwk, Algorithm::Es256, b"input", &signature.to_bytes()),
+            Ok(())
+        );
+        let der = signature.to_der();
+        assert_eq!(
+            verify(&jwk, Algorithm::Es256, b"input", der.as_bytes()),
+            Err(SignatureError::Malformed)
+        );
+    }
+
+    #[test]
+    fn an_rsa_signature_is_as_long_as_the_modulus() {
+        let jwk = fixture::rsa("");
+        for length in [0, 1, 128, 255, 257, 512] {
+            let signature = vec![0; length];
+            assert_eq!(
+                verify(&jwk, Algorithm::Rs256, b"", &signature),
+                Err(SignatureError::Malformed),
+                "{length}"
+            );
+        }
+        assert_eq!(
+            verify(&jwk, Algorithm::Rs256, b"", &[0; 256]),
+            Err(SignatureError::Invalid)
+        );
+        assert_eq!(
+            verify(&jwk, Algorithm::Rs256, b"", &[0xff; 256]),
+            Err(SignatureError::Invalid),
+            "beyond n"
+        );
+    }
+
+    /// One who knows the private key can make a signature whose `R` is the identity: lax verifiers accept it, strict ones do
+    /// not, and two gateways would disagree on one token.
+    #[test]
+    fn an_ed25519_signature_with_r_of_small_order_is_refused() {
+        use curve25519_dalek::scalar::Scalar;
+        use ed25519_dalek::Verifier as _;
+        use sha2::Sha512;
+        let signer = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let public = signer.verifying_key();
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let hash = Sha512::digest([&identity, public.as_bytes().as_slice(), b"input"].concat());
+        let challenge = Scalar::from_bytes_mod_order_wide(&hash.into());
+        let s = challenge * signer.to_scalar();
+        let signature = [identity, s.to_bytes()].concat();
+        let lax = public.verify(b"input", &Ed25519Signature::from_slice(&signature).unwrap());
+        assert!(
+            lax.is_ok(),
+            "the case is worth nothing if nobody accepts it"
+        );
+        let x = fixture::encode(public.as_bytes());
+        let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
+        assert_eq!(
+            verify(&jwk, Algorithm::Ed25519, b"input", &signature),
+            Err(SignatureError::Invalid)
+        );
+    }
+
+    /// `S + L` verifies in lax implementations as `S` does (RFC 8032 section 8.4).
+    #[test]
+    fn an_ed25519_signature_is_not_malleable() {
+        use ed25519_dalek::Signer as _;
+        /// The order of the base point, little-endian.
+        const L: [u8; 32] = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
+            0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ];
+        let signer = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
+        let x = fixture::encode(signer.verifying_key().as_bytes());
+        let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#);
+        let mut signature = signer.sign(b"input").to_bytes();
+        assert_eq!(verify(&jwk, Algorithm::EdDsa, b"input", &signature), Ok(()));
+        let mut carry = 0;
+        for (byte, addend) in signature[32..].iter_mut().zip(L) {
+            let sum = u16::from(*byte) + u16::from(addend) + carry;
+            *byte = u8::try_from(sum & 0xff).unwrap();
+            carry = sum >> 8;
+        }
+        let result = verify(&jwk, Algorithm::EdDsa, b"input", &signature);
+        assert_eq!(result, Err(SignatureError::Invalid));
+        for length in [0, 63, 65, 128] {
+            assert_eq!(
+                verify(&jwk, Algorithm::EdDsa, b"", &vec![0; length]),
+                Err(SignatureError::Malformed),
+                "{length}"
+            );
+        }
+    }
+}
