@@ -1,0 +1,76 @@
+//! What `cargo build --all-targets --message-format=json` says it built.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// One program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Program {
+    pub(crate) package: String,
+    /// The target's name: a library, `tests/NAME.rs`, or a binary.
+    pub(crate) target: String,
+    pub(crate) path: PathBuf,
+    /// The package's folder: tests run there.
+    pub(crate) folder: PathBuf,
+    /// It runs tests.
+    pub(crate) is_test: bool,
+}
+
+/// Reads cargo's messages, one JSON object a line; other lines are passed over.
+pub(crate) fn parse(messages: &str) -> Vec<Program> {
+    messages
+        .lines()
+        .filter_map(|line| program(&serde_json::from_str(line).ok()?))
+        .collect()
+}
+
+fn program(message: &Value) -> Option<Program> {
+    if message["reason"] != "compiler-artifact" {
+        return None;
+    }
+    let manifest = Path::new(message["manifest_path"].as_str()?);
+    Some(Program {
+        package: package_name(message["package_id"].as_str()?)?,
+        target: message["target"]["name"].as_str()?.to_owned(),
+        path: PathBuf::from(message["executable"].as_str()?),
+        folder: manifest.parent()?.to_owned(),
+        is_test: message["profile"]["test"].as_bool()?,
+    })
+}
+
+/// The name in `path+file:///x/crates/jose#portcullis-jose@0.1.0`, or in `path+file:///x/xtask#0.1.0`.
+fn package_name(id: &str) -> Option<String> {
+    let (url, fragment) = id.split_once('#')?;
+    let name = match fragment.split_once('@') {
+        Some((name, _)) => name,
+        None => url.rsplit('/').next()?,
+    };
+    Some(name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_read_and_libraries_passed_over() {
+        let messages = r#"
+{"reason":"compiler-artifact","package_id":"path+file:///x/crates/jose#portcullis-jose@0.1.0","manifest_path":"/x/crates/jose/Cargo.toml","target":{"name":"portcullis_jose","kind":["lib"]},"profile":{"test":true},"executable":"/x/target/debug/deps/portcullis_jose-1"}
+{"reason":"compiler-artifact","package_id":"path+file:///x/crates/jose#portcullis-jose@0.1.0","manifest_path":"/x/crates/jose/Cargo.toml","target":{"name":"portcullis_jose","kind":["lib"]},"profile":{"test":false},"executable":null}
+{"reason":"compiler-artifact","package_id":"path+file:///x/host-test#0.1.0","manifest_path":"/x/host-test/Cargo.toml","target":{"name":"host-test","kind":["bin"]},"profile":{"test":false},"executable":"/x/target/debug/host-test"}
+{"reason":"build-finished","success":true}
+"#;
+        let programs = parse(messages);
+        assert_eq!(programs.len(), 2);
+        assert_eq!(
+            (programs[0].package.as_str(), programs[0].is_test),
+            ("portcullis-jose", true)
+        );
+        assert_eq!(programs[0].folder, Path::new("/x/crates/jose"));
+        assert_eq!(
+            (programs[1].package.as_str(), programs[1].is_test),
+            ("host-test", false)
+        );
+    }
+}
