@@ -20,7 +20,7 @@ pub struct LocalResponse<'a> {
     /// Body; empty for none.
     pub body: &'a [u8],
     /// `grpc-status`, for a gRPC request.
-    pub grpc_status: Option<u8>,
+    pub grpc_status: Option<u32>,
     /// Short token for the host's access log (Envoy: `%RESPONSE_CODE_DETAILS%`).
     pub details: &'a str,
 }
@@ -74,8 +74,8 @@ impl Stream<'_> {
     /// # Errors
     ///
     /// The host's status.
-    pub fn set_request_header(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
-        HostError::check(sys::replace_header(REQUEST_HEADERS, name.as_bytes(), value))
+    pub fn set_request_header(&self, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+        HostError::check(sys::replace_header(REQUEST_HEADERS, name, value))
     }
 
     /// Removes all values of a request header.
@@ -83,8 +83,8 @@ impl Stream<'_> {
     /// # Errors
     ///
     /// The host's status. A header that isn't there is no error.
-    pub fn remove_request_header(&self, name: &str) -> Result<(), HostError> {
-        match HostError::check(sys::remove_header(REQUEST_HEADERS, name.as_bytes())) {
+    pub fn remove_request_header(&self, name: &[u8]) -> Result<(), HostError> {
+        match HostError::check(sys::remove_header(REQUEST_HEADERS, name)) {
             Err(HostError::NotFound) => Ok(()),
             other => other,
         }
@@ -108,7 +108,10 @@ impl Stream<'_> {
     /// The host's status to the bare answer. The request then hangs until the host gives it up; it does not pass.
     pub fn respond(&self, response: &LocalResponse<'_>) -> Result<(), HostError> {
         let status = u32::from(response.status);
-        let grpc_status = response.grpc_status.map_or(NO_GRPC_STATUS, i32::from);
+        let grpc_status = response
+            .grpc_status
+            .and_then(|status| i32::try_from(status).ok())
+            .unwrap_or(NO_GRPC_STATUS);
         let details = response.details.as_bytes();
         let whole = pairs::encode(response.headers).and_then(|headers| {
             HostError::check(sys::send_local_response(

@@ -1,0 +1,263 @@
+//! An accepted configuration at work: what each step of the engine means to the host.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use portcullis_abi::{Action, CallToken, Host, LogLevel, Stream, StreamId};
+use portcullis_engine::{
+    Call, FlightId, Forward, Guard, Reject, Reply, RequestHead, Series, Step, UnixTime, WaiterId,
+};
+
+use crate::answer::{answer, apply, refuse, write_down};
+use crate::callouts::{Callouts, Open, Received};
+use crate::clock;
+use crate::meters::Meters;
+use crate::random::RandomPool;
+use crate::waiting::Waiting;
+
+/// How often the engine is asked what is due. Requests that waited too long are given up with this precision.
+pub(crate) const TICK: Duration = Duration::from_millis(500);
+
+/// How often one request may find, within one callback, that its call can't be made and go on. Once is enough: what
+/// ended so is not tried again within its cool-down. The bound is for the day when that is wrong.
+const STEPS_LIMIT: usize = 4;
+
+/// The engine with its callouts and paused requests.
+pub(crate) struct Active {
+    guard: Guard,
+    callouts: Callouts,
+    waiting: Waiting,
+    /// Whom the engine has woken and who was not yet given to it again.
+    woken: VecDeque<WaiterId>,
+    /// Some hosts have no timers: what is due is then done when a request comes.
+    has_timer: bool,
+}
+
+impl Active {
+    pub(crate) fn new(guard: Guard, has_timer: bool) -> Self {
+        Self {
+            guard,
+            callouts: Callouts::default(),
+            waiting: Waiting::default(),
+            woken: VecDeque::new(),
+            has_timer,
+        }
+    }
+
+    /// Makes the first key fetches.
+    pub(crate) fn start(&mut self, host: &Host<'_>, random: &mut RandomPool, meters: &Meters) {
+        if let Ok(rand) = random.next(host) {
+            let now = clock::now(host);
+            for outgoing in self.guard.start(now, rand) {
+                self.call(host, now, rand, outgoing.flight, &outgoing.call);
+            }
+        }
+        self.settle(host, random, meters);
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, host: &Host<'_>, now: UnixTime, rand: u128) {
+        self.callouts.prune(now);
+        let ticked = self.guard.tick(now, rand);
+        self.woken.extend(ticked.woken);
+        for outgoing in ticked.calls {
+            self.call(host, now, rand, outgoing.flight, &outgoing.call);
+        }
+    }
+
+    /// Judges a request by its head.
+    pub(crate) fn begin(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        now: UnixTime,
+        rand: u128,
+        head: &RequestHead<'_>,
+        meters: &Meters,
+    ) -> Action {
+        if !self.has_timer {
+            self.tick(host, now, rand);
+        }
+        // A host that gives a paused request's head again gets a new judgement.
+        self.cancel(stream.id());
+        let step = self.guard.begin(now, rand, head);
+        self.proceed(host, stream, now, rand, step, meters)
+    }
+
+    pub(crate) fn end_call(&mut self, token: CallToken) -> Option<Open> {
+        self.callouts.end(token)
+    }
+
+    /// Gives the engine a callout's reply.
+    pub(crate) fn complete(
+        &mut self,
+        host: &Host<'_>,
+        open: &Open,
+        received: &Received,
+        rand: u128,
+    ) {
+        let now = clock::now(host);
+        let woken = received.with(|reply| self.guard.complete(open.flight, now, rand, reply));
+        self.woken.extend(woken);
+    }
+
+    /// Forgets a paused request whose stream has gone.
+    pub(crate) fn cancel(&mut self, stream: StreamId) {
+        if let Some(pending) = self.waiting.take_stream(stream) {
+            self.guard.cancel(pending);
+        }
+    }
+
+    /// Goes on with whoever was woken, one by one, then carries the counts to the host. Each callback ends with it.
+    pub(crate) fn settle(&mut self, host: &Host<'_>, random: &mut RandomPool, meters: &Meters) {
+        while let Some(waiter) = self.woken.pop_front() {
+            let Some((id, pending)) = self.waiting.take(waiter) else {
+                continue;
+            };
+            // Without its context nothing can be done for a request; mostly its client has just left.
+            let Ok(stream) = host.enter(id) else {
+                self.guard.cancel(pending);
+                continue;
+            };
+            let now = clock::now(host);
+            let Ok(rand) = random.next(host) else {
+                self.guard.cancel(pending);
+                refuse(host, &stream, meters, &Reject::state_missing(now, 0));
+                continue;
+            };
+            let step = self.guard.resume(pending, now, rand);
+            match self.proceed(host, &stream, now, rand, step, meters) {
+                Action::Pause => {}
+                Action::Continue if stream.resume().is_ok() => {}
+                Action::Continue => {
+                    refuse(host, &stream, meters, &Reject::state_missing(now, rand))
+                }
+            }
+        }
+        self.count(host, meters, None);
+    }
+
+    /// Refuses all paused requests: their configuration ends.
+    pub(crate) fn refuse_waiting(&mut self, host: &Host<'_>, meters: &Meters) {
+        while let Some((id, pending)) = self.waiting.take_any() {
+            self.guard.cancel(pending);
+            if let Ok(stream) = host.enter(id) {
+                refuse(
+                    host,
+                    &stream,
+                    meters,
+                    &Reject::state_missing(clock::now(host), 0),
+                );
+            }
+        }
+        self.count(host, meters, None);
+    }
+
+    /// Does what the engine wants done with the request whose context is current.
+    fn proceed(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        now: UnixTime,
+        rand: u128,
+        mut step: Step,
+        meters: &Meters,
+    ) -> Action {
+        for _ in 0..STEPS_LIMIT {
+            let (flight, call, pending) = match step {
+                Step::Forward(forward) => {
+                    return self.forward(host, stream, rand, &forward, meters);
+                }
+                Step::Reject(reject) => {
+                    answer(host, stream, meters, &reject);
+                    return Action::Pause;
+                }
+                Step::Wait { pending, .. } => {
+                    self.keep(stream.id(), pending);
+                    return Action::Pause;
+                }
+                Step::Call {
+                    flight,
+                    call,
+                    pending,
+                } => (flight, call, pending),
+            };
+            let waiter = pending.waiter();
+            self.keep(stream.id(), pending);
+            self.call(host, now, rand, flight, &call);
+            let Some(position) = self.woken.iter().position(|woken| *woken == waiter) else {
+                return Action::Pause;
+            };
+            // The call can't be made. The request is not paused yet, so it goes on here.
+            self.woken.remove(position);
+            let Some((_, pending)) = self.waiting.take(waiter) else {
+                break;
+            };
+            step = self.guard.resume(pending, now, rand);
+        }
+        self.cancel(stream.id());
+        refuse(host, stream, meters, &Reject::state_missing(now, rand));
+        Action::Pause
+    }
+
+    /// INVARIANT: the one place that lets a request through: with a permission of the engine, all of whose changes the
+    /// host has made.
+    fn forward(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        rand: u128,
+        forward: &Forward,
+        meters: &Meters,
+    ) -> Action {
+        let outcome = forward.outcome();
+        if let Err(error) = apply(stream, forward.edits()) {
+            host.log(
+                LogLevel::Error,
+                &format!("portcullis: the host does not change a request header: {error}"),
+            );
+            self.count(host, meters, Some(Series::Decision(outcome.reason())));
+            refuse(
+                host,
+                stream,
+                meters,
+                &Reject::state_missing(clock::now(host), rand),
+            );
+            return Action::Pause;
+        }
+        write_down(host, meters, outcome);
+        Action::Continue
+    }
+
+    fn keep(&mut self, stream: StreamId, pending: portcullis_engine::Pending) {
+        if let Some(replaced) = self.waiting.keep(stream, pending) {
+            self.guard.cancel(replaced);
+        }
+    }
+
+    /// Starts a callout. One that can't be started has ended at once.
+    fn call(&mut self, host: &Host<'_>, now: UnixTime, rand: u128, flight: FlightId, call: &Call) {
+        let ended = match self.callouts.start(host, now, flight, call) {
+            Ok(None) => return,
+            Ok(Some(replaced)) => replaced,
+            Err(error) => {
+                let line = format!("portcullis: can't call cluster `{}`: {error}", call.cluster);
+                host.log(LogLevel::Warn, &line);
+                flight
+            }
+        };
+        self.woken
+            .extend(self.guard.complete(ended, now, rand, Reply::Unreachable));
+    }
+
+    /// Carries the engine's counts to the host, less one of `but`, which did not come true.
+    fn count(&mut self, host: &Host<'_>, meters: &Meters, mut but: Option<Series>) {
+        for (series, count) in self.guard.drain_metrics() {
+            let less = u64::from(but.take_if(|but| *but == series).is_some());
+            match count.saturating_sub(less) {
+                0 => {}
+                count => meters.count(host, series, count),
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! How a request ends at the host: changed and let through, or answered.
+
+use portcullis_abi::{Host, HostError, LocalResponse, LogLevel, Pair, Stream};
+use portcullis_engine::{Edits, Outcome, Reject, Series};
+
+use crate::clock;
+use crate::meters::Meters;
+
+/// Makes every change that the permission asks for.
+///
+/// # Errors
+///
+/// The first change that the host refused: the request must not go on.
+pub(crate) fn apply(stream: &Stream<'_>, edits: &Edits) -> Result<(), HostError> {
+    for name in edits.remove() {
+        stream.remove_request_header(name)?;
+    }
+    for (name, value) in edits.set() {
+        stream.set_request_header(name.as_bytes(), value.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Sends the engine's answer, and writes it down.
+pub(crate) fn answer(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, reject: &Reject) {
+    let headers: Vec<Pair<'_>> = reject
+        .headers()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect();
+    let details = format!("portcullis_{}", reject.outcome().reason().code());
+    let sent = stream.respond(&LocalResponse {
+        status: reject.status(),
+        headers: &headers,
+        body: reject.body().as_bytes(),
+        grpc_status: reject.grpc_status(),
+        details: &details,
+    });
+    if let Err(error) = sent {
+        // It stays paused until the host gives it up.
+        host.log(
+            LogLevel::Error,
+            &format!("portcullis: the host does not answer a refused request: {error}"),
+        );
+    }
+    write_down(host, meters, reject.outcome());
+}
+
+/// As [`answer`], for an answer that the guard did not make and therefore did not count.
+pub(crate) fn refuse(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, reject: &Reject) {
+    meters.count(host, Series::Decision(reject.outcome().reason()), 1);
+    answer(host, stream, meters, reject);
+}
+
+/// The audit event, at level info, which proxies log unless told otherwise; and the latency.
+pub(crate) fn write_down(host: &Host<'_>, meters: &Meters, outcome: &Outcome) {
+    let ended = clock::now(host);
+    meters.latency(host, outcome, ended);
+    if outcome.is_audited() {
+        host.log(LogLevel::Info, &outcome.event_line(ended));
+    }
+}
