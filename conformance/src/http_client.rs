@@ -59,6 +59,11 @@ impl Connection {
     pub fn open(server: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&server, PATIENCE)
             .with_context(|| format!("no server at {server}"))?;
+        Self::over(stream)
+    }
+
+    /// Uses a connection that somebody else made, from an address of their choice.
+    pub fn over(stream: TcpStream) -> Result<Self> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;

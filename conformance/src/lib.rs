@@ -16,5 +16,7 @@ pub mod http_client;
 pub mod http_server;
 pub mod jwks_server;
 pub mod provider;
+pub mod scenario;
 pub mod scratch;
+pub mod traffic;
 pub mod upstream;

@@ -98,6 +98,16 @@ impl Provider {
         Ok(self.control::<Counts>("GET /counts")?.jwks)
     }
 
+    /// Stops it in its tracks: connections are taken, nothing is answered.
+    pub fn pause(&self) -> Result<()> {
+        self.process.signal("STOP")
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) -> Result<()> {
+        self.process.signal("CONT")
+    }
+
     /// Kills it, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
@@ -208,6 +218,14 @@ impl Node {
         );
         serde_json::from_str(&line)
             .with_context(|| format!("not the JSON that was expected: {line}"))
+    }
+
+    fn signal(&self, name: &str) -> Result<()> {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status()?;
+        ensure!(status.success(), "cannot send {name} to the node process");
+        Ok(())
     }
 
     fn kill(&mut self) {

@@ -151,10 +151,10 @@ fn document(tokens: &Tokens, cache: Option<&str>) -> String {
             "require": { "scopes": { "all": ["orders:read"] } },
         }],
         "default": "deny",
-        "upstream": { "set": { "x-user": "subject" } },
+        "upstream": { "set": { "x-user": "claims.sub" } },
     });
     if let Some(bytes) = cache {
-        document["limits"] = json!({ "cache": bytes });
+        document["limits"] = json!({ "cache_bytes": bytes });
     }
     document.to_string()
 }

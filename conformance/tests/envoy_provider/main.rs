@@ -1,0 +1,11 @@
+//! `examples/envoy` as people run it: a real Envoy with two workers, a certified OpenID provider as the issuer, a real
+//! OAuth client, a real upstream; keys rotate, the provider dies, configurations change, attackers flood, traffic flows.
+
+mod example;
+mod flood;
+mod metrics;
+mod outage;
+mod reload;
+mod rotation;
+mod stage;
+mod tokens;
