@@ -5,7 +5,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, bail};
 
-use crate::dist::{self, Modules};
+use crate::dist::{self, Choice, Modules};
 use crate::run::Job;
 use crate::test::{Parts, Tally};
 use crate::tools;
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 /// Builds the filter and runs the quickstart in the foreground.
 pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result<ExitCode> {
-    let dist = dist::build(workspace, Modules::Filter)?;
+    let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
     let mut cargo = workspace.cargo();
     cargo.args([
         "build",

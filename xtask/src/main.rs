@@ -43,6 +43,9 @@ enum Subject {
         /// Only the filter, not the guests
         #[arg(long)]
         filter_only: bool,
+        /// Where to look for a wasm32 toolchain
+        #[arg(long, value_enum, default_value_t)]
+        toolchain: dist::Choice,
     },
     /// Run every check, the cheap ones first, with a table of stages and times at the end
     ///
@@ -135,13 +138,16 @@ fn main() -> ExitCode {
 fn perform(command: Subject) -> anyhow::Result<ExitCode> {
     let workspace = Workspace::here()?;
     match command {
-        Subject::Build { filter_only } => {
+        Subject::Build {
+            filter_only,
+            toolchain,
+        } => {
             let modules = if filter_only {
                 dist::Modules::Filter
             } else {
                 dist::Modules::All
             };
-            dist::build(&workspace, modules)?;
+            dist::build(&workspace, modules, toolchain)?;
             Ok(ExitCode::SUCCESS)
         }
         Subject::Test { list: true, .. } => {

@@ -25,15 +25,15 @@ pub(crate) fn is_complete() -> bool {
     there && is_new_enough() && sources_are_there()
 }
 
-/// Sets what makes this cargo build the standard library itself.
-pub(crate) fn configure(command: &mut Command) {
+/// Sets what makes this cargo build the standard library itself; gives the compiler's flags for it.
+pub(crate) fn configure(command: &mut Command) -> Vec<String> {
     // `-Zbuild-std` is the only way without a prebuilt standard library; its flag is what the bootstrap variable allows.
     command
         .env("RUSTC_BOOTSTRAP", "1")
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTC", RUSTC)
-        .env("RUSTFLAGS", format!("-C linker={LINKER}"))
         .env("CARGO_UNSTABLE_BUILD_STD", "std,panic_abort");
+    vec![format!("-Clinker={LINKER}")]
 }
 
 /// Installs the packages where that is allowed: as root, or by sudo without a password. `false`: not possible here.

@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::run::Job;
 use crate::say;
 use crate::workspace::{Workspace, write_if_changed};
-pub(crate) use toolchain::Toolchain;
+pub(crate) use toolchain::{Choice, Toolchain};
 
 /// The filter's package.
 pub(crate) const FILTER: &str = "token-guard";
@@ -42,8 +42,8 @@ pub(crate) enum Modules {
 }
 
 /// Builds the modules and describes the filter in `target/dist/token-guard.json`.
-pub(crate) fn build(workspace: &Workspace, modules: Modules) -> Result<Dist> {
-    let toolchain = Toolchain::find(workspace)?;
+pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> Result<Dist> {
+    let toolchain = Toolchain::find(workspace, choice)?;
     let mut packages = vec![FILTER];
     if modules == Modules::All {
         packages.extend(GUESTS);

@@ -28,14 +28,24 @@ pub(crate) enum Toolchain {
     Debian,
 }
 
+/// Where to look for a toolchain.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Choice {
+    /// The three ways in turn.
+    #[default]
+    Auto,
+    /// Debian's packages, even where the target is installed.
+    Debian,
+}
+
 impl Toolchain {
     /// Tries the three ways in turn and says what it does.
-    pub(crate) fn find(workspace: &Workspace) -> Result<Self> {
-        if target_is_installed() {
+    pub(crate) fn find(workspace: &Workspace, choice: Choice) -> Result<Self> {
+        if choice == Choice::Auto && target_is_installed() {
             say::note("wasm32 toolchain: the installed target wasm32-unknown-unknown");
             return Ok(Self::Installed);
         }
-        if rustup_adds_it(workspace)? {
+        if choice == Choice::Auto && rustup_adds_it(workspace)? {
             say::note("wasm32 toolchain: the target that rustup has just added");
             return Ok(Self::Installed);
         }
@@ -67,11 +77,13 @@ impl Toolchain {
             Self::Debian => Command::new(debian::CARGO),
         };
         clean_environment(&mut command, *self == Self::Debian);
+        let mut flags = remapped(folder);
         if *self == Self::Debian {
-            debian::configure(&mut command);
+            flags.extend(debian::configure(&mut command));
         }
         command
             .current_dir(folder)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never");
         command
@@ -88,6 +100,19 @@ impl Toolchain {
             .arg("--version"),
         )
     }
+}
+
+/// Places of this machine get neutral names in the module: the same sources give the same bytes everywhere.
+fn remapped(root: &Path) -> Vec<String> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let cargo = std::env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(home?.join(".cargo")));
+    let pairs = [(Some(root.to_owned()), "/portcullis"), (cargo, "/cargo")];
+    let pairs = pairs.into_iter().filter_map(|(from, to)| Some((from?, to)));
+    pairs
+        .map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+        .collect()
 }
 
 /// Removes every variable by which the outer cargo, or settings meant for native code, would change the build.

@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use crate::dist::{FILTER, Toolchain, compile};
+use crate::dist::{Choice, FILTER, Toolchain, compile};
 use crate::run::{Finished, Job};
 use crate::say;
 use crate::test::Tally;
@@ -194,7 +194,7 @@ impl<'w> Bench<'w> {
 
     /// The filter of the copy, in a target folder of its own.
     fn filter(&self, here: &Workspace) -> Result<PathBuf> {
-        let toolchain = Toolchain::find(self.workspace)?;
+        let toolchain = Toolchain::find(self.workspace, Choice::Auto)?;
         let out = self.workspace.target("mutations/wasm");
         compile(here, &toolchain, &[FILTER], &out)?;
         Ok(out.join("wasm32-unknown-unknown/wasm/token_guard.wasm"))

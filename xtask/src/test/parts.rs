@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow};
 
 use super::artifacts::{self, Program};
-use crate::dist::{self, Dist, Modules};
+use crate::dist::{self, Choice, Dist, Modules};
 use crate::run::{Job, read_lossy};
 use crate::tools;
 use crate::workspace::Workspace;
@@ -39,7 +39,7 @@ impl Parts {
     pub(crate) fn dist(&mut self) -> Result<Dist> {
         let workspace = &self.workspace;
         once(&mut self.dist, "the wasm modules", || {
-            dist::build(workspace, Modules::All)
+            dist::build(workspace, Modules::All, Choice::Auto)
         })
     }
 
