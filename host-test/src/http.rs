@@ -1,12 +1,22 @@
 //! HTTP messages as a filter sees them: ordered header lists with lower-case names, and bodies in bytes.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 /// Header fields in order. Names are kept in lower case; values are bytes and may repeat.
 ///
 /// Pseudo-headers (`:path`, …) always stand first, as in Envoy's own map.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |bytes| String::from_utf8_lossy(bytes);
+        f.debug_map()
+            .entries(self.iter().map(|(name, value)| (text(name), text(value))))
+            .finish()
+    }
+}
 
 impl Headers {
     /// An empty list.
@@ -187,7 +197,7 @@ impl Default for Connection {
 }
 
 /// A whole message that left the proxy: the request to the upstream, or the response to the client.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Message {
     /// Pseudo-headers (`:status` in responses), then the fields.
     pub headers: Headers,
@@ -197,6 +207,17 @@ pub struct Message {
     pub trailers: Option<Headers>,
     /// The message has ended.
     pub ended: bool,
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("headers", &self.headers)
+            .field("body", &String::from_utf8_lossy(&self.body))
+            .field("trailers", &self.trailers)
+            .field("ended", &self.ended)
+            .finish()
+    }
 }
 
 impl Message {

@@ -29,7 +29,10 @@ impl Worker {
         if let Some(id) = id {
             self.end_with_503(id, Ending::Trapped(why));
         }
-        let all: Vec<u32> = self.guest.vm().streams.keys().copied().collect();
+        // Streams that pass the filter by have been dealt with, or the policy lets them through.
+        let streams = &self.guest.vm().streams;
+        let filtered = streams.iter().filter(|(_, stream)| !stream.bypass);
+        let all: Vec<u32> = filtered.map(|(id, _)| *id).collect();
         for other in all {
             self.end_with_503(other, Ending::Unavailable);
         }
@@ -42,9 +45,6 @@ impl Worker {
         let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
             return;
         };
-        if stream.bypass && !matches!(ending, Ending::Unavailable) {
-            return;
-        }
         let finished = stream.response.ended && (stream.request.ended || stream.ending.is_some());
         stream.bypass = true;
         if finished || stream.ending.is_some() {

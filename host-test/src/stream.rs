@@ -1,6 +1,7 @@
 //! One HTTP stream as the host holds it between callbacks: two directions, each with what waits and what went on.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use crate::http::{Connection, Headers, Message};
 
@@ -137,7 +138,7 @@ impl Half {
 }
 
 /// A local reply as the client gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct LocalReply {
     /// The status that the filter asked for; a gRPC client gets 200 and a `grpc-status`.
     pub status: u16,
@@ -151,6 +152,19 @@ pub struct LocalReply {
     pub details: String,
     /// False when the host answered (a body over its bound, required headers removed).
     pub by_filter: bool,
+}
+
+impl fmt::Debug for LocalReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalReply")
+            .field("status", &self.status)
+            .field("headers", &self.headers)
+            .field("body", &String::from_utf8_lossy(&self.body))
+            .field("grpc_status", &self.grpc_status)
+            .field("details", &self.details)
+            .field("by_filter", &self.by_filter)
+            .finish()
+    }
 }
 
 /// Who ended a stream before its time.

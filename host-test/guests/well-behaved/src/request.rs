@@ -1,0 +1,179 @@
+//! One request: what its `x-do` header asks for.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+use crate::{Settings, info};
+
+/// A stream context.
+pub(crate) struct Request {
+    id: u32,
+    settings: Rc<RefCell<Settings>>,
+    shout: bool,
+}
+
+impl Request {
+    pub(crate) const fn new(id: u32, settings: Rc<RefCell<Settings>>) -> Self {
+        Self {
+            id,
+            settings,
+            shout: false,
+        }
+    }
+
+    fn edit(&self) {
+        self.add_http_request_header("x-added", "one");
+        self.add_http_request_header("x-added", "two");
+        self.set_http_request_header("x-replaced", Some("new"));
+        self.set_http_request_header("x-removed", None);
+        self.set_http_request_header(":path", Some("/edited"));
+    }
+
+    fn reply(&self) -> Action {
+        let headers = vec![("x-by", "guest"), ("content-type", "text/teapot")];
+        self.send_http_response(418, headers, Some(b"short and stout"));
+        Action::Pause
+    }
+
+    fn call(&self) -> Action {
+        let cluster = self.settings.borrow().cluster.clone();
+        let headers = vec![
+            (":method", "POST"),
+            (":path", "/lookup"),
+            (":authority", "backend.internal"),
+            ("x-for", "guest"),
+        ];
+        let timeout = Duration::from_secs(2);
+        match self.dispatch_http_call(&cluster, headers, Some(b"question"), vec![], timeout) {
+            Ok(_) => Action::Pause,
+            Err(status) => {
+                self.add_http_request_header("x-dispatch", &format!("{status:?}"));
+                Action::Continue
+            }
+        }
+    }
+
+    /// Answers the property whose path, with dots, stands in `x-property`, as hexadecimal digits.
+    fn property(&self) {
+        let path = self
+            .get_http_request_header("x-property")
+            .unwrap_or_default();
+        let value = match self.get_property(path.split('.').collect()) {
+            Some(value) => value.iter().map(|byte| format!("{byte:02x}")).collect(),
+            None => "none".to_owned(),
+        };
+        self.add_http_request_header("x-value", &value);
+    }
+
+    /// Counts in shared data with a compare-and-swap loop.
+    fn share(&self) {
+        for _ in 0..100 {
+            let (value, cas) = self.get_shared_data("count");
+            let count = value
+                .and_then(|value| String::from_utf8(value).ok())
+                .and_then(|text| text.parse::<u64>().ok())
+                .unwrap_or(0)
+                .saturating_add(1)
+                .to_string();
+            if self
+                .set_shared_data("count", Some(count.as_bytes()), cas)
+                .is_ok()
+            {
+                self.add_http_request_header("x-count", &count);
+                return;
+            }
+        }
+    }
+}
+
+impl Context for Request {
+    fn on_http_call_response(
+        &mut self,
+        _token: u32,
+        headers: usize,
+        body_size: usize,
+        _trailers: usize,
+    ) {
+        let status = self
+            .get_http_call_response_header(":status")
+            .unwrap_or_else(|| "none".to_owned());
+        let body = self
+            .get_http_call_response_body(0, body_size)
+            .unwrap_or_default();
+        self.add_http_request_header("x-call-status", &status);
+        self.add_http_request_header("x-call-headers", &headers.to_string());
+        self.add_http_request_header("x-call-body", &String::from_utf8_lossy(&body));
+        if status == "403" {
+            self.send_http_response(403, vec![], Some(b"refused by lookup"));
+        } else {
+            self.resume_http_request();
+        }
+    }
+}
+
+impl HttpContext for Request {
+    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+        if let Some(requests) = self.settings.borrow().requests {
+            let _ = hostcalls::increment_metric(requests, 1);
+        }
+        if let Some(latency) = self.settings.borrow().latency {
+            let _ = hostcalls::record_metric(latency, 250);
+        }
+        match self
+            .get_http_request_header("x-do")
+            .unwrap_or_default()
+            .as_str()
+        {
+            "edit" => self.edit(),
+            "reply" => return self.reply(),
+            "call" => return self.call(),
+            "property" => self.property(),
+            "share" => self.share(),
+            "body" => self.shout = true,
+            "state" => {
+                self.set_property(vec!["guest", "note"], Some(b"kept"));
+                let kept = self.get_property(vec!["guest", "note"]).unwrap_or_default();
+                self.add_http_request_header("x-kept", &String::from_utf8_lossy(&kept));
+            }
+            "queue" => {
+                if let Some(queue) = self.settings.borrow().queue {
+                    let _ = self.enqueue_shared_queue(queue, Some(b"job"));
+                }
+            }
+            _ => {}
+        }
+        Action::Continue
+    }
+
+    /// Buffers the whole body, then passes it on in capitals.
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        if !self.shout {
+            return Action::Continue;
+        }
+        if !end {
+            return Action::Pause;
+        }
+        let body = self.get_http_request_body(0, size).unwrap_or_default();
+        self.set_http_request_body(0, size, &body.to_ascii_uppercase());
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+        self.add_http_response_header("x-guest", "well-behaved");
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let method = self.get_http_request_header(":method").unwrap_or_default();
+        let status = self.get_http_response_header(":status").unwrap_or_default();
+        info(&format!(
+            "{{\"context\":{},\"method\":\"{method}\",\"status\":\"{status}\"}}",
+            self.id
+        ));
+    }
+}

@@ -1,0 +1,16 @@
+//! The two guests under the host: one that does what filters do, one that does its worst.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets something unexpected has failed"
+)]
+
+mod fixture;
+mod hostile;
+mod lifecycle;
+mod messages;
+mod surroundings;
