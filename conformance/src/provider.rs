@@ -172,6 +172,48 @@ impl Client {
     }
 }
 
+/// An https front of a provider, with one of the certificates of `conformance/tls`. Dropping it kills the process.
+#[derive(Debug)]
+pub struct TlsFront {
+    _process: Node,
+    port: u16,
+}
+
+impl TlsFront {
+    /// Starts a front of `target` that shows the certificate `name` (`login`, `other`).
+    pub fn start(name: &str, target: SocketAddr) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Announced {
+            port: u16,
+        }
+        let stem = tls_file(name).to_string_lossy().into_owned();
+        let mut process = Node::start(
+            "tls-front.mjs",
+            &[
+                "--certificate",
+                &stem,
+                "--target",
+                &target.port().to_string(),
+            ],
+        )?;
+        let Announced { port } = process.receive()?;
+        Ok(Self {
+            _process: process,
+            port,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.port))
+    }
+}
+
+/// A file of `conformance/tls`.
+pub fn tls_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tls").join(name)
+}
+
 /// A Node process that speaks JSON lines.
 #[derive(Debug)]
 struct Node {

@@ -8,4 +8,5 @@ mod outage;
 mod reload;
 mod rotation;
 mod stage;
+mod tls;
 mod tokens;
