@@ -29,7 +29,7 @@ pub(crate) enum Toolchain {
 }
 
 /// Where to look for a toolchain.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// The three ways in turn.
     #[default]
