@@ -11,7 +11,9 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use nearest::nearest;
 pub use problem::{Problem, Problems, Sink};
+pub(crate) use reader::quoted;
 pub use reader::{Field, Section};
 pub use tree::{Entry, Location, Node, Value};
 

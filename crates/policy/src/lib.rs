@@ -23,6 +23,6 @@ mod route;
 pub use decision::{Denied, Facts, RequestFacts};
 pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Value};
 pub use path::{CanonicalPath, Mode, PathError};
-pub use policy::{MAX_ROUTES, Policy, Selected};
+pub use policy::{MAX_ROUTES, MAX_TABLE_ENTRIES, Policy, Selected};
 pub use requirement::Requirement;
 pub use route::{Access, Route};

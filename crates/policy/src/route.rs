@@ -1,8 +1,18 @@
 //! One compiled route: what it matches, and what it asks of a request.
 
+mod host;
+mod pattern;
+mod read;
+mod table;
+
+use crate::condition::Condition;
 use crate::decision::{Denied, Facts};
+use crate::document::Location;
 use crate::path::CanonicalPath;
 use crate::requirement::Requirement;
+
+pub(crate) use read::Match;
+pub(crate) use table::{Conflict, Found, Table};
 
 /// Who may use a route.
 #[derive(Debug)]
@@ -21,7 +31,10 @@ pub enum Access {
 pub struct Route {
     index: usize,
     name: String,
+    at: Option<Location>,
+    matched: Match,
     access: Access,
+    condition: Option<Condition>,
 }
 
 impl Route {
@@ -37,27 +50,70 @@ impl Route {
         &self.name
     }
 
+    /// Where it stands in the document, if known.
+    #[must_use]
+    pub fn at(&self) -> Option<Location> {
+        self.at
+    }
+
+    /// What it matches, as the document writes it: a template, or a prefix with `/*` behind it.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        self.matched.pattern.show()
+    }
+
+    /// The methods it names; empty: any.
+    #[must_use]
+    pub fn methods(&self) -> &[String] {
+        &self.matched.methods
+    }
+
+    /// The hosts it names, as patterns; empty: any.
+    pub fn hosts(&self) -> impl Iterator<Item = String> {
+        self.matched.hosts.iter().map(host::HostPattern::show)
+    }
+
     /// Who may use it.
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
     }
 
-    /// The names and decoded values of the template's variables in `path`, left to right. `path` must be the one that selected this route.
+    /// The text of its condition (`when`), if it has one.
+    #[must_use]
+    pub fn condition(&self) -> Option<&str> {
+        self.condition.as_ref().map(Condition::source)
+    }
+
+    /// The names and decoded values of the template's variables in `path`, left to right. `path` must be the one that selected
+    /// this route; for another one the values are those of its segments, or missing.
     pub fn variables<'a>(
         &'a self,
         path: &'a CanonicalPath,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        let _ = path;
-        std::iter::empty()
+        self.matched
+            .pattern
+            .variables()
+            .filter_map(|(index, name)| path.segments().nth(index).map(|value| (name, value)))
     }
 
     /// Decides about a request with a verified token. Without a requirement ([`Access::Anonymous`], [`Access::Optional`]) it permits.
     ///
     /// # Errors
-    /// The first demand that is not met.
+    /// The first demand that is not met: issuer, audience, scopes, claims, condition.
     pub fn decide(&self, facts: &Facts<'_>) -> Result<(), Denied> {
-        let _ = facts;
-        Err(Denied::Condition)
+        match &self.access {
+            Access::Anonymous | Access::Optional => Ok(()),
+            Access::Required(requirement) => {
+                requirement.decide(facts)?;
+                self.condition
+                    .as_ref()
+                    .map_or(Ok(()), |condition| condition.decide(self, facts))
+            }
+        }
+    }
+
+    pub(crate) fn matched(&self) -> &Match {
+        &self.matched
     }
 }

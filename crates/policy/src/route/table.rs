@@ -1,0 +1,238 @@
+//! The route table: host, method and path to exactly one route, in as many steps as the path has segments.
+//!
+//! A trie of segments for each host pattern. Crate `matchit` was tried first and can't hold this: it allows one kind of wildcard at a
+//! place, and here a variable and a prefix stand beside each other.
+
+use std::collections::HashMap;
+
+use super::host::{HostPattern, normal_host};
+use super::pattern::{Kind, Pattern, Segment};
+use crate::path::CanonicalPath;
+
+/// The most methods that routes may name for one pattern: they are searched one by one.
+const MAX_METHODS: usize = 64;
+
+/// What the table gives for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The route with this index.
+    Route(usize),
+    /// The most specific pattern is found, and none of its routes takes the method.
+    OtherMethod,
+    /// Nothing.
+    Nothing,
+}
+
+/// Why a route can't be put into the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// The route with this index has the same host, method and pattern.
+    Same(usize),
+    /// Too many methods at this pattern.
+    TooManyMethods,
+}
+
+/// The table.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    nodes: Vec<Node>,
+    exact_hosts: HashMap<String, usize>,
+    hosts_below: HashMap<String, usize>,
+    any_host: Option<usize>,
+}
+
+/// A place in a pattern.
+#[derive(Debug, Default)]
+struct Node {
+    literals: HashMap<String, usize>,
+    variable: Option<usize>,
+    exact: Option<Slot>,
+    prefix: Option<Slot>,
+}
+
+/// The routes that end at one place with one kind of pattern, told apart by method.
+#[derive(Debug, Default)]
+struct Slot {
+    methods: Vec<(String, usize)>,
+    any: Option<usize>,
+}
+
+/// How a search below one host ends.
+enum End<'t> {
+    /// At the most specific pattern.
+    At(&'t Slot),
+    /// At a pattern that differs by a final `/` only, which reserves the path: see [`Table::select`].
+    Reserved,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Table {
+    /// Adds a route under one host pattern (`None`: any host) and one method (`None`: any method).
+    pub(crate) fn insert(
+        &mut self,
+        host: Option<&HostPattern>,
+        method: Option<&str>,
+        pattern: &Pattern,
+        route: usize,
+    ) -> Result<(), Conflict> {
+        let mut at = self.root(host);
+        for segment in &pattern.segments {
+            at = self.child(at, segment);
+        }
+        let Some(node) = self.nodes.get_mut(at) else {
+            return Ok(());
+        };
+        let slot = match pattern.kind {
+            Kind::Exact => &mut node.exact,
+            Kind::Prefix => &mut node.prefix,
+        };
+        slot.get_or_insert_default().add(method, route)
+    }
+
+    /// Selects the most specific route.
+    ///
+    /// - Hosts: the exact one, then the longest `*.suffix`, then any, among those under which the path matches.
+    /// - Paths: left to right, a literal segment before a variable before a prefix; an exact pattern before a prefix of the same text.
+    /// - Methods: routes that name the method before one that names none. What has the pattern but not the method ends the search.
+    ///
+    /// A path that differs from an exact pattern by a final `/` only does not fall through to a broader prefix, because many upstreams
+    /// treat both alike: with a rule for `/admin` and a public prefix `/`, `/admin/` is not public. It selects nothing, unless
+    /// a route names it or its own prefix.
+    pub(crate) fn select(&self, host: &str, method: &str, path: &CanonicalPath) -> Found {
+        self.select_counted(host, method, path, &mut 0)
+    }
+
+    /// [`select`](Self::select), counting the places visited.
+    fn select_counted(
+        &self,
+        host: &str,
+        method: &str,
+        path: &CanonicalPath,
+        steps: &mut usize,
+    ) -> Found {
+        let Some(host) = normal_host(host) else {
+            return Found::Nothing;
+        };
+        let segments = path.segments().collect::<Vec<_>>();
+        for root in self.roots(&host) {
+            match self.search(root, &segments, steps) {
+                End::At(slot) => return slot.find(method),
+                End::Reserved => return Found::Nothing,
+                End::Nowhere => {}
+            }
+        }
+        Found::Nothing
+    }
+
+    /// The tries for a host, most specific first.
+    fn roots<'t>(&'t self, host: &'t str) -> impl Iterator<Item = usize> + 't {
+        let suffixes = (!self.hosts_below.is_empty()).then(|| {
+            // From the left: the first dot begins the longest suffix.
+            host.match_indices('.')
+                .filter_map(|(dot, _)| self.hosts_below.get(host.get(dot..)?).copied())
+        });
+        self.exact_hosts
+            .get(host)
+            .copied()
+            .into_iter()
+            .chain(suffixes.into_iter().flatten())
+            .chain(self.any_host)
+    }
+
+    fn search<'t>(&'t self, at: usize, segments: &[&str], steps: &mut usize) -> End<'t> {
+        *steps = steps.saturating_add(1);
+        let Some(node) = self.nodes.get(at) else {
+            return End::Nowhere;
+        };
+        let Some((segment, rest)) = segments.split_first() else {
+            return match node.exact.as_ref().or(node.prefix.as_ref()) {
+                Some(slot) => End::At(slot),
+                None if self.exact_at(node.literals.get("")) => End::Reserved,
+                None => End::Nowhere,
+            };
+        };
+        let literal = node.literals.get(*segment).copied();
+        // A variable never matches an empty segment.
+        let variable = node.variable.filter(|_| !segment.is_empty());
+        for child in literal.into_iter().chain(variable) {
+            match self.search(child, rest, steps) {
+                End::Nowhere => {}
+                end => return end,
+            }
+        }
+        match &node.prefix {
+            Some(slot) => End::At(slot),
+            None if segment.is_empty() && rest.is_empty() && node.exact.is_some() => End::Reserved,
+            None => End::Nowhere,
+        }
+    }
+
+    fn exact_at(&self, node: Option<&usize>) -> bool {
+        node.and_then(|at| self.nodes.get(*at))
+            .is_some_and(|node| node.exact.is_some())
+    }
+
+    fn root(&mut self, host: Option<&HostPattern>) -> usize {
+        let new = self.nodes.len();
+        let root = match host {
+            None => *self.any_host.get_or_insert(new),
+            Some(HostPattern::Exact(name)) => *self.exact_hosts.entry(name.clone()).or_insert(new),
+            Some(HostPattern::Below(suffix)) => {
+                *self.hosts_below.entry(suffix.clone()).or_insert(new)
+            }
+        };
+        if root == new {
+            self.nodes.push(Node::default());
+        }
+        root
+    }
+
+    fn child(&mut self, at: usize, segment: &Segment) -> usize {
+        let new = self.nodes.len();
+        let Some(node) = self.nodes.get_mut(at) else {
+            return at;
+        };
+        let child = match segment {
+            Segment::Literal(text) => *node.literals.entry(text.clone()).or_insert(new),
+            Segment::Variable(_) => *node.variable.get_or_insert(new),
+        };
+        if child == new {
+            self.nodes.push(Node::default());
+        }
+        child
+    }
+}
+
+impl Slot {
+    fn add(&mut self, method: Option<&str>, route: usize) -> Result<(), Conflict> {
+        match method {
+            None => match self.any {
+                Some(other) => return Err(Conflict::Same(other)),
+                None => self.any = Some(route),
+            },
+            Some(method) => {
+                if let Some((_, other)) = self.methods.iter().find(|(known, _)| known == method) {
+                    return Err(Conflict::Same(*other));
+                }
+                if self.methods.len() >= MAX_METHODS {
+                    return Err(Conflict::TooManyMethods);
+                }
+                self.methods.push((method.to_owned(), route));
+            }
+        }
+        Ok(())
+    }
+
+    fn find(&self, method: &str) -> Found {
+        let named = self
+            .methods
+            .iter()
+            .find(|(known, _)| known == method)
+            .map(|(_, route)| *route);
+        named.or(self.any).map_or(Found::OtherMethod, Found::Route)
+    }
+}
+
+#[cfg(test)]
+mod tests;
