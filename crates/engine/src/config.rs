@@ -12,7 +12,7 @@ use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Policy, Problems, Section, Sink};
 
 pub(crate) use anchor::Anchor;
-pub(crate) use identity_headers::{IdentityHeader, IdentityHeaders, Source, folds_together};
+pub(crate) use identity_headers::{IdentityHeaders, Source, folds_together};
 pub(crate) use jwks::{KeyOrigin, KeySource};
 pub(crate) use limits::{Bucket, Limits};
 
@@ -123,14 +123,12 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
 
 fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
     let mut anchors: Vec<Rc<Anchor>> = Vec::new();
-    let mut whole = true;
     // An empty list is meant where every route is anonymous; nothing can be verified then.
     for item in field.list()? {
         let Some(anchor) = item
             .section()
-            .and_then(|mut section| anchor::read(&mut section))
+            .and_then(|mut section| anchor::read(&mut section, anchors.len()))
         else {
-            whole = false;
             continue;
         };
         if anchors.iter().any(|known| known.issuer == anchor.issuer) {
@@ -138,12 +136,10 @@ fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
                 "this issuer is configured already",
                 "an issuer has one entry, with all its audiences",
             );
-            whole = false;
         }
         anchors.push(Rc::new(anchor));
     }
     // A broken entry is a reported mistake; the good ones still serve to check what routes name.
-    let _ = whole;
     Some(anchors)
 }
 

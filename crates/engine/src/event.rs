@@ -10,7 +10,8 @@ use crate::outcome::{Outcome, Seen};
 use crate::time::UnixTime;
 
 /// Longest line, in bytes. ngx cuts its log lines at 2,048 and writes about 200 of its own.
-pub(crate) const LINE_BYTES: usize = 1800;
+#[cfg(test)]
+const LINE_BYTES: usize = 1800;
 
 // Longest values, escaped, in bytes. With names, punctuation and fixed parts they stay below LINE_BYTES (see the test).
 const ROUTE: usize = 128;
@@ -40,8 +41,8 @@ impl Outcome {
         field(&mut line, "cause", self.cause, 64);
         field(&mut line, "route", self.route.as_deref(), ROUTE);
         if let Some(identity) = &self.identity {
-            let claims = &identity.claims;
-            field(&mut line, "issuer", Some(&identity.anchor.issuer), ISSUER);
+            let claims = identity.claims();
+            field(&mut line, "issuer", Some(&identity.anchor().issuer), ISSUER);
             field(&mut line, "subject", claims.subject(), SUBJECT);
             // RFC 9068 section 2.2 has client_id; OpenID providers that do not follow it say azp.
             let client = claims

@@ -1,15 +1,29 @@
 //! The guard: all state of one configuration, and the calls that the adapter makes.
 
+mod fetch;
+mod hold;
+mod judge;
+mod verify;
+
+pub(crate) use hold::Patience;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
 use portcullis_jose::Verifier;
 
+use crate::budget::Budget;
+use crate::cache::TokenCache;
 use crate::call::{FlightId, Outgoing, Reply, WaiterId};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::head::RequestHead;
-use crate::metrics::{Metrics, Series};
-use crate::reject::Reject;
+use crate::keys::IssuerKeys;
+use crate::metrics::{Count, Metrics, Series};
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
+use crate::waiting::{Flights, Waiters};
 
 /// What a guard is told once and keeps.
 #[derive(Clone, Copy, Debug)]
@@ -33,54 +47,90 @@ pub struct Ticked {
     pub woken: Vec<WaiterId>,
 }
 
-/// All state of one configuration.
+/// All state of one configuration. Two guards share nothing.
 pub struct Guard {
-    pub(crate) config: Config,
-    pub(crate) options: GuardOptions,
-    pub(crate) verifier: Box<dyn Verifier>,
-    pub(crate) clock: Clock,
-    pub(crate) metrics: Metrics,
+    config: Config,
+    options: GuardOptions,
+    verifier: Box<dyn Verifier>,
+    clock: Clock,
+    metrics: Metrics,
+    cache: TokenCache,
+    budget: Budget,
+    flights: Flights,
+    waiters: Waiters,
+    /// In the order of the configuration's anchors.
+    keys: Vec<IssuerKeys>,
+    anchors_by_issuer: BTreeMap<Rc<str>, usize>,
+    /// In the order of the policy's routes.
+    route_names: Vec<Rc<str>>,
 }
 
 impl Guard {
     /// A guard for `config`. Nothing is fetched before [`Guard::start`].
     pub fn new(config: Config, options: GuardOptions, verifier: Box<dyn Verifier>) -> Self {
+        let limits = &config.limits;
+        let anchors = config.anchors.iter();
         Self {
-            config,
-            options,
             verifier,
             clock: Clock::new(options.built_at),
             metrics: Metrics::default(),
+            cache: TokenCache::new(limits.cache_bytes, options.seed),
+            budget: Budget::new(limits, options.seed),
+            flights: Flights::default(),
+            waiters: Waiters::new(limits),
+            keys: anchors
+                .clone()
+                .map(|anchor| IssuerKeys::new(&anchor.keys))
+                .collect(),
+            anchors_by_issuer: anchors
+                .map(|anchor| (Rc::clone(&anchor.issuer), anchor.index))
+                .collect(),
+            route_names: config
+                .policy
+                .routes()
+                .iter()
+                .map(|route| route.name().into())
+                .collect(),
+            options,
+            config,
         }
     }
 
-    /// The first key fetches. Call once the host can make calls; what is not called now, a tick calls later.
+    /// The first key fetches. Call once the host can make calls; what does not go out now, a tick sends later.
     pub fn start(&mut self, now: UnixTime, rand: u128) -> Vec<Outgoing> {
-        let _ = (now, rand);
-        Vec::new()
+        self.tick(now, rand).calls
     }
 
-    /// Judges a request by its head.
+    /// Judges a request by its head. `rand` names the decision and must be new for each request.
     pub fn begin(&mut self, now: UnixTime, rand: u128, head: &RequestHead<'_>) -> Step {
-        Step::Reject(Reject::not_configured(now, rand, head))
+        self.judge_head(now, rand, head)
     }
 
-    /// Goes on with a paused request whose waiter was woken. Needs no more of the host than a time.
-    pub fn resume(&mut self, pending: Pending, now: UnixTime, rand: u128) -> Step {
-        let _ = pending;
-        Step::Reject(Reject::state_missing(now, rand))
+    /// Goes on with a paused request whose waiter was woken. It needs nothing of the host, and pauses again at most
+    /// once.
+    pub fn resume(&mut self, pending: Pending, now: UnixTime, _rand: u128) -> Step {
+        // A request that is resumed before it was woken does not wait on.
+        self.waiters.remove(pending.waiter);
+        self.judge_again(*pending.paused, now)
     }
 
     /// Forgets a paused request whose client left. Its flight goes on.
     pub fn cancel(&mut self, pending: Pending) {
-        let _ = pending;
+        if self.waiters.remove(pending.waiter) {
+            self.metrics.count(Count::WaitCancelled);
+        }
     }
 
     /// Does what is due: refreshes keys, gives up flights and waiters. Call about once a second; on hosts without
     /// timers call it with every request, it is cheap.
     pub fn tick(&mut self, now: UnixTime, rand: u128) -> Ticked {
-        let _ = (now, rand);
-        Ticked::default()
+        let now = self.clock.read_or_last(now);
+        let mut woken = self.give_up_flights(now, rand);
+        woken.extend(self.give_up_waiters(now));
+        Ticked {
+            calls: self.fetch_due(now),
+            woken,
+        }
     }
 
     /// Takes the reply to a call and tells which requests to resume, each by itself. A flight that is not known (its
@@ -92,8 +142,8 @@ impl Guard {
         rand: u128,
         reply: Reply<'_>,
     ) -> Vec<WaiterId> {
-        let _ = (flight, now, rand, reply);
-        Vec::new()
+        let now = self.clock.read_or_last(now);
+        self.take_reply(flight, now, rand, reply)
     }
 
     /// The counts since the last call. [`Series::Latency`] is never among them: record it from
@@ -102,8 +152,22 @@ impl Guard {
         self.metrics.drain()
     }
 
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waiters.len()
+    }
+
     /// The configuration.
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Cached tokens must not reach a log by accident.
+        f.debug_struct("Guard")
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,17 @@
 //! A request head as the host gave it, and what is read from it.
 
-use portcullis_policy::CanonicalPath;
+mod authority;
+mod scan;
+
+use portcullis_policy::{CanonicalPath, path};
+
+use crate::config::Config;
+use crate::credential::is_token_char;
+use crate::forward::Stripped;
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+
+pub(crate) use authority::source_address;
 
 /// The head of a request, as the host gave it, before anything is believed.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +31,103 @@ pub(crate) struct Request {
     /// Lower case, without port.
     pub(crate) host: Box<str>,
     pub(crate) path: CanonicalPath,
-    /// Without port.
+    /// An IP address without port.
     pub(crate) source: Option<Box<str>>,
     /// The client speaks gRPC: answers are trailers only.
     pub(crate) grpc: bool,
+}
+
+impl Request {
+    /// About how much memory this holds, in bytes.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        // The path is kept as it came and decoded.
+        let texts = [
+            self.method.len(),
+            self.host.len(),
+            self.path.as_str().len(),
+            self.path.decoded().len(),
+        ];
+        let query = self.path.query().map_or(0, str::len);
+        texts.into_iter().fold(
+            size_of::<Self>().saturating_add(query),
+            usize::saturating_add,
+        )
+    }
+}
+
+/// A good head.
+pub(crate) struct Head<'h> {
+    pub(crate) request: Box<Request>,
+    pub(crate) stripped: Stripped,
+    /// The value of the first `Authorization`, and whether there are more.
+    pub(crate) authorization: Option<&'h [u8]>,
+    pub(crate) further_authorization: bool,
+}
+
+impl<'h> Head<'h> {
+    /// Checks a head and reads what the decision needs.
+    ///
+    /// # Errors
+    /// What makes it unfit to be judged.
+    pub(crate) fn read(head: &RequestHead<'h>, config: &Config) -> Result<Self, Refusal> {
+        // Envoy gives no headers at all where there are too many of them: nothing is known of such a request.
+        if head.headers.is_empty() {
+            return Err(Reason::HeadEmpty.into());
+        }
+        if head
+            .declared
+            .is_some_and(|declared| declared != head.headers.len())
+        {
+            return Err(Reason::HeadTruncated.into());
+        }
+        let scanned = scan::scan(head.headers, config)?;
+        let method = scanned
+            .method
+            .filter(|value| !value.is_empty())
+            .ok_or(Reason::PseudoHeaderMissing)?;
+        let raw_path = scanned
+            .path
+            .filter(|value| !value.is_empty())
+            .ok_or(Reason::PseudoHeaderMissing)?;
+        let authority = scanned
+            .authority
+            .filter(|value| !value.is_empty())
+            .ok_or(Reason::PseudoHeaderMissing)?;
+        let host = authority::host_of(authority).ok_or(Reason::HostMalformed)?;
+        if let Some(other) = scanned.host
+            && (!other.eq_ignore_ascii_case(authority) || scanned.further_host)
+        {
+            return Err(Refusal::because(Reason::HeaderConflict, "host"));
+        }
+        if method.len() > 32 || !method.iter().all(|byte| is_token_char(*byte)) {
+            return Err(Reason::MethodMalformed.into());
+        }
+        let method = str::from_utf8(method).map_err(|_| Reason::MethodMalformed)?;
+        let raw_path = str::from_utf8(raw_path)
+            .map_err(|_| Refusal::because(Reason::PathNotCanonical, "path_not_utf8"))?;
+        let path = path::canonical(raw_path, config.paths)
+            .map_err(|error| Refusal::because(Reason::PathNotCanonical, error.code()))?;
+        let request = Request {
+            method: method.into(),
+            host,
+            path,
+            source: head.source_address.and_then(source_address),
+            grpc: scanned.content_type.is_some_and(is_grpc),
+        };
+        Ok(Self {
+            request: Box::new(request),
+            stripped: scanned.stripped,
+            authorization: scanned.authorization,
+            further_authorization: scanned.further_authorization,
+        })
+    }
+}
+
+/// `application/grpc`, `application/grpc+proto`, …; not `application/grpc-web`, whose answers have no trailers.
+fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let Some((start, rest)) = content_type.split_at_checked(GRPC.len()) else {
+        return false;
+    };
+    start.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
 }

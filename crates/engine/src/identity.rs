@@ -2,20 +2,180 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use portcullis_jose::Claims;
+use portcullis_jose::{Claims, CompactJws, PublicKey, SignatureError, Verifier};
+use serde_json::{Map, Value};
 
-use crate::config::Anchor;
+use crate::config::{Anchor, Config};
+use crate::identity_values::{self, Unfit, Values};
+use crate::reason::Reason;
+use crate::refusal::Refusal;
 
 /// What a token said whose signature was verified by a key of the issuer that it names.
+///
+/// INVARIANT: [`Identity::verify`] is the only way to one, and it verifies the signature itself.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    anchor: Rc<Anchor>,
+    claims: Claims,
+    audiences: Vec<String>,
+    scopes: Vec<String>,
+    values: Result<Values, Unfit>,
+    alive: Rc<Cell<bool>>,
+    heap_bytes: usize,
+}
+
+/// A key and the cell that is cleared when it leaves its key set.
+pub(crate) type LivingKey = (Arc<PublicKey>, Rc<Cell<bool>>);
+
+/// A token that passed all cheap checks and waits for its signature to be verified.
+pub(crate) struct Unverified<'t> {
     pub(crate) anchor: Rc<Anchor>,
+    pub(crate) jws: CompactJws<'t>,
     pub(crate) claims: Claims,
-    pub(crate) audiences: Vec<String>,
     pub(crate) scopes: Vec<String>,
-    /// The identity headers' names and values, or the name of the header whose claim is unfit.
-    pub(crate) headers: Result<Rc<[(Rc<str>, Box<str>)]>, &'static str>,
-    /// Cleared when the key that verified this leaves the issuer's key set.
-    pub(crate) alive: Rc<Cell<bool>>,
+}
+
+impl Identity {
+    /// Verifies the signature of `token` by the first of `keys` that can. Each key comes with its life.
+    ///
+    /// # Errors
+    /// Why the last key did not verify it, or `None` where there was no key.
+    pub(crate) fn verify(
+        token: Unverified<'_>,
+        keys: &[LivingKey],
+        verifier: &dyn Verifier,
+        config: &Config,
+    ) -> Result<Self, Option<SignatureError>> {
+        let (algorithm, input) = (token.jws.header().algorithm, token.jws.signing_input());
+        let mut last = None;
+        let mut alive = None;
+        for (key, life) in keys {
+            match verifier.verify(key, algorithm, input, token.jws.signature()) {
+                Ok(()) => {
+                    alive = Some(Rc::clone(life));
+                    break;
+                }
+                Err(error) => last = Some(error),
+            }
+        }
+        let alive = alive.ok_or(last)?;
+        let Unverified {
+            anchor,
+            claims,
+            scopes,
+            ..
+        } = token;
+        let audiences: Vec<String> = claims.audiences().map(str::to_owned).collect();
+        let values = identity_values::render(config, &anchor, &claims, &scopes);
+        let heap_bytes = size_of::<Self>()
+            .saturating_add(map_bytes(claims.as_map()))
+            .saturating_add(texts_bytes(&audiences))
+            .saturating_add(texts_bytes(&scopes))
+            .saturating_add(values.as_ref().map_or(0, |values| {
+                values
+                    .iter()
+                    .map(|(_, value)| string_bytes(value).saturating_add(16))
+                    .fold(16, usize::saturating_add)
+            }));
+        Ok(Self {
+            anchor,
+            claims,
+            audiences,
+            scopes,
+            values,
+            alive,
+            heap_bytes,
+        })
+    }
+
+    pub(crate) const fn anchor(&self) -> &Rc<Anchor> {
+        &self.anchor
+    }
+
+    pub(crate) const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// The values of the identity headers, or why one cannot be made.
+    pub(crate) const fn values(&self) -> Result<&Values, &Unfit> {
+        self.values.as_ref()
+    }
+
+    /// Whether the key that verified this token is still in its issuer's key set.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.alive.get()
+    }
+
+    /// About how much memory this holds, in bytes.
+    pub(crate) const fn heap_bytes(&self) -> usize {
+        self.heap_bytes
+    }
+}
+
+/// The scopes of a token: a space-separated string (RFC 8693 section 4.2) or an array of strings.
+///
+/// # Errors
+/// [`Reason::ClaimsMalformed`] for anything else: a claim that decides must not be guessed at.
+pub(crate) fn scopes_of(claims: &Claims, name: &str) -> Result<Vec<String>, Refusal> {
+    let malformed = || Refusal::because(Reason::ClaimsMalformed, "scope_malformed");
+    match claims.get(name) {
+        None => Ok(Vec::new()),
+        Some(Value::String(list)) => Ok(list
+            .split(' ')
+            .filter(|scope| !scope.is_empty())
+            .map(str::to_owned)
+            .collect()),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or_else(malformed))
+            .collect(),
+        Some(_) => Err(malformed()),
+    }
+}
+
+/// Bytes of one allocation: its content, and what an allocator adds and rounds.
+const fn string_bytes(text: &str) -> usize {
+    text.len().saturating_add(16)
+}
+
+fn texts_bytes(texts: &[String]) -> usize {
+    texts
+        .iter()
+        .map(|text| string_bytes(text).saturating_add(size_of::<String>()))
+        .fold(16, usize::saturating_add)
+}
+
+fn map_bytes(map: &Map<String, Value>) -> usize {
+    // A B-tree keeps up to 11 members in a node and may leave half of them empty.
+    let slot = size_of::<String>().saturating_add(size_of::<Value>());
+    let nodes = map
+        .len()
+        .div_ceil(6)
+        .saturating_mul(slot.saturating_mul(11).saturating_add(32));
+    map.iter()
+        .map(|(name, value)| string_bytes(name).saturating_add(value_bytes(value)))
+        .fold(nodes, usize::saturating_add)
+}
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => string_bytes(text),
+        Value::Array(items) => items
+            .iter()
+            .map(|item| size_of::<Value>().saturating_add(value_bytes(item)))
+            .fold(16, usize::saturating_add),
+        // Depth is bounded by the parser.
+        Value::Object(map) => map_bytes(map),
+    }
 }

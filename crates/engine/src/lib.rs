@@ -15,9 +15,12 @@
 //! Nothing here uses shared data yet, so the calls take no store.
 
 mod answer;
+mod budget;
+mod cache;
 mod call;
 mod clock;
 mod config;
+mod credential;
 mod escape;
 mod event;
 mod event_id;
@@ -25,13 +28,19 @@ mod forward;
 mod guard;
 mod head;
 mod identity;
+mod identity_values;
+mod keys;
 mod metrics;
 mod outcome;
 mod paused;
+mod permit;
 mod reason;
+mod refusal;
 mod reject;
 mod step;
 mod time;
+mod verified;
+mod waiting;
 
 pub use call::{Call, FlightId, Outgoing, Reply, WaiterId};
 pub use config::Config;

@@ -139,6 +139,12 @@ impl Metrics {
         self.add(Series::Count(count), 1);
     }
 
+    pub(crate) fn add_count(&mut self, count: Count, delta: u64) {
+        if delta > 0 {
+            self.add(Series::Count(count), delta);
+        }
+    }
+
     pub(crate) fn add(&mut self, series: Series, delta: u64) {
         match self.pending.iter_mut().find(|(known, _)| *known == series) {
             Some((_, total)) => *total = total.saturating_add(delta),

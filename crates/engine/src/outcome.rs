@@ -42,6 +42,27 @@ pub(crate) enum Seen {
 }
 
 impl Outcome {
+    /// The beginning of an outcome: a refusal of unknown reason, until somebody says better.
+    pub(crate) fn refused(
+        id: EventId,
+        began: UnixTime,
+        request: Seen,
+        route: Option<Rc<str>>,
+    ) -> Self {
+        Self {
+            id,
+            began,
+            reason: Reason::StateMissing,
+            cause: None,
+            status: None,
+            route,
+            identity: None,
+            claimed_issuer: None,
+            request,
+            audited: true,
+        }
+    }
+
     /// The name of this decision; the client got it too if it was refused.
     pub const fn id(&self) -> EventId {
         self.id

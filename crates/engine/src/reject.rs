@@ -132,16 +132,8 @@ impl Reject {
 
     fn unjudged(reason: Reason, now: UnixTime, rand: u128, request: Seen) -> Self {
         let outcome = Outcome {
-            id: EventId::from_random(rand),
-            began: now,
             reason,
-            cause: None,
-            status: None,
-            route: None,
-            identity: None,
-            claimed_issuer: None,
-            request,
-            audited: true,
+            ..Outcome::refused(EventId::from_random(rand), now, request, None)
         };
         Self::render(outcome, "api", &Details::default())
     }

@@ -45,6 +45,13 @@ pub struct Pending {
 }
 
 impl Pending {
+    pub(crate) fn new(waiter: WaiterId, paused: Paused) -> Self {
+        Self {
+            waiter,
+            paused: Box::new(paused),
+        }
+    }
+
     /// The name by which [`Guard::complete`](crate::Guard::complete) and [`Guard::tick`](crate::Guard::tick) wake it.
     pub const fn waiter(&self) -> WaiterId {
         self.waiter

@@ -12,6 +12,8 @@ use super::url::{self, Http};
 /// One configured issuer.
 #[derive(Debug)]
 pub(crate) struct Anchor {
+    /// Its place in the configuration.
+    pub(crate) index: usize,
     /// Compared with `iss` byte for byte (RFC 8414 section 2).
     pub(crate) issuer: Rc<str>,
     /// A token must be for one of these; never empty.
@@ -28,7 +30,16 @@ pub(crate) struct Anchor {
     pub(crate) keys: KeySource,
 }
 
-pub(super) fn read(section: &mut Section<'_>) -> Option<Anchor> {
+impl Anchor {
+    /// Whether a token for these audiences is for us.
+    pub(crate) fn accepts_any(&self, audiences: &[String]) -> bool {
+        audiences
+            .iter()
+            .any(|audience| self.audiences.iter().any(|ours| **ours == **audience))
+    }
+}
+
+pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     let http = if section.or("dangerous_allow_http", false, Field::boolean) {
         Http::Anywhere
     } else {
@@ -49,6 +60,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Anchor> {
     let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
     let keys = section.required("jwks", |field| jwks::read(&mut field.section()?, http));
     Some(Anchor {
+        index,
         issuer: issuer?.into(),
         audiences: audiences?.into(),
         algorithms: algorithms?.into(),

@@ -1,0 +1,266 @@
+//! The verification budget: failed signatures cost tokens of a bucket, good ones nothing.
+//!
+//! A signature is the dearest thing that a stranger can make the guard do. Each source address has a small bucket, all
+//! together share a large one; whoever empties its own is refused before verification until it refills. The large one
+//! can only be emptied from many addresses at once.
+
+use std::hash::Hash;
+use std::net::IpAddr;
+
+use foldhash::quality::FixedState;
+use quick_cache::UnitWeighter;
+use quick_cache::unsync::{Cache, DefaultLifecycle};
+
+use crate::config::{Bucket, Limits};
+use crate::reason::Reason;
+use crate::reject::Quota;
+use crate::time::UnixTime;
+
+/// Who sends: an IPv4 address, or the /64 network that one IPv6 host commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum SourceKey {
+    V4(u32),
+    V6(u64),
+    /// The host does not tell: all of these are one.
+    Unknown,
+}
+
+impl SourceKey {
+    pub(crate) fn of(address: Option<&str>) -> Self {
+        match address
+            .and_then(|text| text.parse::<IpAddr>().ok())
+            .map(|address| address.to_canonical())
+        {
+            Some(IpAddr::V4(address)) => Self::V4(address.to_bits()),
+            // The shift leaves 64 bits.
+            Some(IpAddr::V6(address)) => {
+                Self::V6(u64::try_from(address.to_bits() >> 64).unwrap_or(0))
+            }
+            None => Self::Unknown,
+        }
+    }
+}
+
+/// An empty bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exhausted {
+    pub(crate) reason: Reason,
+    pub(crate) quota: Quota,
+}
+
+/// All buckets.
+pub(crate) struct Budget {
+    per_source: Bucket,
+    total: Bucket,
+    // A source that is not in the table has a full bucket. Evicting one forgives it; the total still counts.
+    sources: Cache<SourceKey, Level, UnitWeighter, FixedState, DefaultLifecycle<SourceKey, Level>>,
+    all: Level,
+}
+
+/// How full a bucket is, in thousandths of a failure, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    milli: u64,
+    at: UnixTime,
+}
+
+impl Budget {
+    pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
+        let items = u64::try_from(limits.sources).unwrap_or(u64::MAX);
+        Self {
+            per_source: limits.source_failures,
+            total: limits.total_failures,
+            sources: Cache::with(
+                limits.sources,
+                items,
+                UnitWeighter,
+                FixedState::with_seed(seed),
+                DefaultLifecycle::default(),
+            ),
+            all: Level::full(limits.total_failures, UnixTime::default()),
+        }
+    }
+
+    /// Whether a signature from this source may be verified now.
+    pub(crate) fn check(&self, source: SourceKey, now: UnixTime) -> Result<(), Exhausted> {
+        if let Some(level) = self.sources.peek(&source) {
+            let level = level.refilled(self.per_source, now);
+            if level.milli < 1000 {
+                let quota = level.quota("failures-per-source", self.per_source);
+                return Err(Exhausted {
+                    reason: Reason::SourceFailures,
+                    quota,
+                });
+            }
+        }
+        let level = self.all.refilled(self.total, now);
+        if level.milli < 1000 {
+            let quota = level.quota("failures", self.total);
+            return Err(Exhausted {
+                reason: Reason::TotalFailures,
+                quota,
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts `failures` against a source.
+    pub(crate) fn charge(&mut self, source: SourceKey, failures: u64, now: UnixTime) {
+        let cost = failures.saturating_mul(1000);
+        let known = self.sources.get(&source).copied();
+        let mut level = known
+            .unwrap_or(Level::full(self.per_source, now))
+            .refilled(self.per_source, now);
+        level.milli = level.milli.saturating_sub(cost);
+        self.sources.insert(source, level);
+        self.all = self.all.refilled(self.total, now);
+        self.all.milli = self.all.milli.saturating_sub(cost);
+    }
+
+    /// Takes back a charge that turned out to be undeserved.
+    pub(crate) fn refund(&mut self, source: SourceKey, failures: u64, now: UnixTime) {
+        let gain = failures.saturating_mul(1000);
+        if let Some(level) = self.sources.get(&source).copied() {
+            self.sources.insert(
+                source,
+                level
+                    .refilled(self.per_source, now)
+                    .raised(self.per_source, gain),
+            );
+        }
+        self.all = self.all.refilled(self.total, now).raised(self.total, gain);
+    }
+}
+
+impl Level {
+    const fn full(bucket: Bucket, at: UnixTime) -> Self {
+        Self {
+            milli: (bucket.burst as u64).saturating_mul(1000),
+            at,
+        }
+    }
+
+    fn refilled(self, bucket: Bucket, now: UnixTime) -> Self {
+        let elapsed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        // per_minute failures a minute are per_minute / 60 thousandths a millisecond.
+        let gain = elapsed.saturating_mul(u64::from(bucket.per_minute)) / 60;
+        if gain == 0 {
+            // Keeping `at` lets fractions add up.
+            return self;
+        }
+        Self { at: now, ..self }.raised(bucket, gain)
+    }
+
+    fn raised(self, bucket: Bucket, gain: u64) -> Self {
+        Self {
+            milli: self
+                .milli
+                .saturating_add(gain)
+                .min(Self::full(bucket, self.at).milli),
+            ..self
+        }
+    }
+
+    /// What the client is told. A bucket of `burst` that refills in `window` seconds.
+    fn quota(self, name: &'static str, bucket: Bucket) -> Quota {
+        let per_minute = u64::from(bucket.per_minute).max(1);
+        let missing = 1000_u64.saturating_sub(self.milli);
+        Quota {
+            name,
+            quota: bucket.burst,
+            window_secs: u64::from(bucket.burst)
+                .saturating_mul(60)
+                .div_ceil(per_minute)
+                .max(1),
+            reset_secs: missing
+                .saturating_mul(60)
+                .div_ceil(per_minute.saturating_mul(1000))
+                .max(1),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget() -> Budget {
+        let limits = Limits {
+            source_failures: Bucket {
+                burst: 3,
+                per_minute: 60,
+            },
+            total_failures: Bucket {
+                burst: 5,
+                per_minute: 60,
+            },
+            sources: 16,
+            ..Limits::default()
+        };
+        Budget::new(&limits, 7)
+    }
+
+    const A: SourceKey = SourceKey::V4(1);
+    const B: SourceKey = SourceKey::V4(2);
+
+    #[test]
+    fn a_source_runs_out_alone_and_refills() {
+        let mut budget = budget();
+        let now = UnixTime::from_secs(100);
+        for _ in 0..3 {
+            assert!(budget.check(A, now).is_ok());
+            budget.charge(A, 1, now);
+        }
+        let refused = budget.check(A, now).unwrap_err();
+        assert_eq!(refused.reason, Reason::SourceFailures);
+        assert_eq!(
+            (
+                refused.quota.quota,
+                refused.quota.window_secs,
+                refused.quota.reset_secs
+            ),
+            (3, 3, 1)
+        );
+        assert!(budget.check(B, now).is_ok());
+        assert!(budget.check(A, UnixTime::from_millis(100_999)).is_err());
+        assert!(budget.check(A, UnixTime::from_secs(101)).is_ok());
+    }
+
+    #[test]
+    fn many_sources_run_out_together_and_refunds_count() {
+        let mut budget = budget();
+        let now = UnixTime::from_secs(100);
+        for source in 10..15 {
+            budget.charge(SourceKey::V4(source), 1, now);
+        }
+        assert_eq!(
+            budget.check(A, now).unwrap_err().reason,
+            Reason::TotalFailures
+        );
+        budget.refund(SourceKey::V4(10), 1, now);
+        assert!(budget.check(A, now).is_ok());
+    }
+
+    #[test]
+    fn the_table_of_sources_is_bounded() {
+        let mut budget = budget();
+        for source in 0..10_000 {
+            budget.charge(
+                SourceKey::V4(source),
+                1,
+                UnixTime::from_secs(u64::from(source)),
+            );
+        }
+        assert!(budget.sources.len() <= 16);
+    }
+
+    #[test]
+    fn an_ipv6_host_cannot_change_its_address_to_start_anew() {
+        let of = |text| SourceKey::of(Some(text));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff:2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
+        assert_eq!(of("@/run/socket"), SourceKey::Unknown);
+        assert_eq!(SourceKey::of(None), SourceKey::Unknown);
+    }
+}

@@ -1,0 +1,257 @@
+//! From a credential to a verified identity: the cache, else cheap checks first and the signature last.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use portcullis_jose::{
+    Claims, CompactJws, ExpectedType, KeyError, Limits, RegisteredClaim,
+    check_access_token_profile, check_times, check_type,
+};
+
+use super::Guard;
+use crate::budget::{Exhausted, SourceKey};
+use crate::config::Anchor;
+use crate::credential::Credential;
+use crate::identity::{Identity, LivingKey, Unverified, scopes_of};
+use crate::keys::NoKeys;
+use crate::metrics::Count;
+use crate::paused::Passage;
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+use crate::time::UnixTime;
+use crate::verified::Verified;
+
+/// What became of a credential.
+pub(super) enum Verification {
+    Good(Verified),
+    Bad(Refusal),
+    /// It cannot be told without fetching keys.
+    NeedsKeys(Need),
+}
+
+/// Keys that are missing.
+pub(super) struct Need {
+    pub(super) anchor: Rc<Anchor>,
+    pub(super) what: Missing,
+}
+
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// All keys of the issuer.
+    All(NoKeys),
+    /// Perhaps a newer key: the set that we have does not know the token's `kid`.
+    Newer,
+}
+
+impl Guard {
+    pub(super) fn verify(
+        &mut self,
+        credential: &Credential<'_>,
+        passage: &Passage,
+        now: UnixTime,
+    ) -> Verification {
+        if let Some(identity) = self.cache.get(credential.token()) {
+            if identity.is_alive() {
+                return self.verify_cached(credential, identity, now);
+            }
+            // INVARIANT: a token dies with its key. It may be that another key verifies it; it starts anew.
+            self.cache.remove(credential.token());
+            self.metrics.count(Count::CacheDropped);
+        }
+        self.metrics.count(Count::CacheMiss);
+        match self.check_cheaply(credential, now) {
+            Ok(token) => self.verify_signature(credential, token, passage, now),
+            Err(refusal) => Verification::Bad(refusal),
+        }
+    }
+
+    fn verify_cached(
+        &mut self,
+        credential: &Credential<'_>,
+        identity: Rc<Identity>,
+        now: UnixTime,
+    ) -> Verification {
+        let anchor = Rc::clone(identity.anchor());
+        // Keys that are too old to verify with are too old to have verified with.
+        let usable = self
+            .keys
+            .get(anchor.index)
+            .map_or(Err(NoKeys::NotLoaded), |keys| keys.check_usable(now));
+        if let Err(no_keys) = usable {
+            return Verification::NeedsKeys(Need {
+                anchor,
+                what: Missing::All(no_keys),
+            });
+        }
+        match Verified::check(identity, now) {
+            Ok(verified) => {
+                self.metrics.count(Count::CacheHit);
+                Verification::Good(verified)
+            }
+            Err(refusal) => {
+                if refusal.reason == Reason::TokenExpired {
+                    self.cache.remove(credential.token());
+                    self.metrics.count(Count::CacheDropped);
+                }
+                Verification::Bad(refusal)
+            }
+        }
+    }
+
+    /// Everything that can be told without a key. INVARIANT: nothing in here costs more than parsing.
+    fn check_cheaply<'t>(
+        &self,
+        credential: &Credential<'t>,
+        now: UnixTime,
+    ) -> Result<Unverified<'t>, Refusal> {
+        let limits = Limits {
+            token_bytes: self.config.limits.token_bytes,
+            ..Limits::default()
+        };
+        if credential.token().len() > limits.token_bytes {
+            return Err(Reason::TokenTooLarge.into());
+        }
+        credential.check_characters()?;
+        let jws = CompactJws::parse(credential.token(), &limits)?;
+        let claims = Claims::parse(jws.payload(), &limits)?;
+        let issuer = claims
+            .issuer()
+            .ok_or(Refusal::because(Reason::ClaimMissing, "iss_missing"))?;
+        // RFC 8725 section 3.8: the issuer chooses the keys, and only its own.
+        let anchor = self
+            .anchors_by_issuer
+            .get(issuer)
+            .and_then(|index| self.config.anchors.get(*index))
+            .ok_or_else(|| Refusal::from(Reason::IssuerUnknown).claiming(issuer))?;
+        let scopes = check_claims(anchor, &jws, &claims, now)
+            .map_err(|refusal| refusal.claiming(&anchor.issuer))?;
+        Ok(Unverified {
+            anchor: Rc::clone(anchor),
+            jws,
+            claims,
+            scopes,
+        })
+    }
+
+    fn verify_signature(
+        &mut self,
+        credential: &Credential<'_>,
+        token: Unverified<'_>,
+        passage: &Passage,
+        now: UnixTime,
+    ) -> Verification {
+        let anchor = Rc::clone(&token.anchor);
+        let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&anchor.issuer));
+        let need = |what| {
+            Verification::NeedsKeys(Need {
+                anchor: Rc::clone(&anchor),
+                what,
+            })
+        };
+        let Some(keys) = self.keys.get(anchor.index) else {
+            return refuse(Reason::StateMissing.into());
+        };
+        let header = token.jws.header();
+        let candidates = match keys.candidates(now, header.algorithm, header.kid.as_deref()) {
+            Err(no_keys) => return need(Missing::All(no_keys)),
+            Ok(Err(KeyError::UnknownKid)) => return need(Missing::Newer),
+            Ok(Err(error)) => return refuse(error.into()),
+            Ok(Ok(candidates)) => candidates,
+        };
+        let source = Self::source_of(passage);
+        if let Err(exhausted) = self.budget.check(source, now) {
+            return refuse(exhausted.into());
+        }
+        let living: Vec<LivingKey> = candidates
+            .into_iter()
+            .filter_map(|key| Some((Arc::clone(key), keys.life_of(key)?)))
+            .collect();
+        match Identity::verify(token, &living, &*self.verifier, &self.config) {
+            Ok(identity) => self.remember(credential, Rc::new(identity), now),
+            Err(error) => {
+                // A token without `kid` costs as many failures as keys were tried.
+                self.budget
+                    .charge(source, u64::try_from(living.len()).unwrap_or(u64::MAX), now);
+                self.metrics.count(Count::SignatureBad);
+                refuse(Refusal {
+                    cause: error.map(|error| error.code()),
+                    ..Reason::SignatureInvalid.into()
+                })
+            }
+        }
+    }
+
+    fn remember(
+        &mut self,
+        credential: &Credential<'_>,
+        identity: Rc<Identity>,
+        now: UnixTime,
+    ) -> Verification {
+        self.metrics.count(Count::SignatureGood);
+        if self.config.limits.cache_bytes > 0 {
+            let evicted = self.cache.insert(credential.token(), Rc::clone(&identity));
+            self.metrics.count(Count::CacheInserted);
+            self.metrics.add_count(Count::CacheEvicted, evicted);
+        }
+        match Verified::check(identity, now) {
+            Ok(verified) => Verification::Good(verified),
+            Err(refusal) => Verification::Bad(refusal),
+        }
+    }
+
+    pub(super) fn source_of(passage: &Passage) -> SourceKey {
+        SourceKey::of(passage.request.source.as_deref())
+    }
+}
+
+/// What the issuer's entry asks of a token's header and claims; gives its scopes.
+fn check_claims(
+    anchor: &Anchor,
+    jws: &CompactJws<'_>,
+    claims: &Claims,
+    now: UnixTime,
+) -> Result<Vec<String>, Refusal> {
+    // RFC 8725 section 3.1: the configuration says which algorithms, never the token.
+    if !anchor.algorithms.contains(&jws.header().algorithm) {
+        return Err(Refusal::because(
+            Reason::AlgorithmRefused,
+            "alg_not_allowed",
+        ));
+    }
+    check_type(jws.header(), claims, anchor.token_type)?;
+    // RFC 7800: a token bound to its sender's key is worthless to who stole it, unless somebody takes it for a bearer
+    // token. `null` counts: it is no way to say "unbound".
+    if claims.get("cnf").is_some() && !anchor.dangerous_ignore_cnf {
+        return Err(Reason::SenderConstraintUnsupported.into());
+    }
+    check_times(
+        claims,
+        now.as_millis(),
+        u64::try_from(anchor.leeway.as_millis()).unwrap_or(0),
+    )?;
+    if anchor.token_type == ExpectedType::AtJwt {
+        check_access_token_profile(claims)?;
+    }
+    if !claims.has(RegisteredClaim::Audience) {
+        return Err(Refusal::because(Reason::ClaimMissing, "aud_missing"));
+    }
+    if !claims
+        .audiences()
+        .any(|audience| anchor.audiences.iter().any(|ours| **ours == *audience))
+    {
+        return Err(Refusal::because(
+            Reason::AudienceNotAccepted,
+            "issuer_audience",
+        ));
+    }
+    scopes_of(claims, &anchor.scope_claim)
+}
+
+impl From<Exhausted> for Refusal {
+    fn from(exhausted: Exhausted) -> Self {
+        let mut refusal = Self::from(exhausted.reason).retry_after(exhausted.quota.reset_secs);
+        refusal.details_mut().quota = Some(exhausted.quota);
+        refusal
+    }
+}

@@ -1,0 +1,139 @@
+//! One pass over the headers: what is read, what poses as ours, what contradicts itself.
+
+use std::borrow::Cow;
+
+use crate::config::{Config, folds_together};
+use crate::credential::{is_token_char, trim};
+use crate::forward::Stripped;
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+
+/// What one pass found.
+#[derive(Default)]
+pub(super) struct Scanned<'h> {
+    pub(super) method: Option<&'h [u8]>,
+    pub(super) path: Option<&'h [u8]>,
+    pub(super) authority: Option<&'h [u8]>,
+    scheme: Option<&'h [u8]>,
+    protocol: Option<&'h [u8]>,
+    pub(super) host: Option<&'h [u8]>,
+    pub(super) further_host: bool,
+    pub(super) authorization: Option<&'h [u8]>,
+    pub(super) further_authorization: bool,
+    pub(super) content_type: Option<&'h [u8]>,
+    content_length: Option<&'h [u8]>,
+    transfer_encoding: bool,
+    pub(super) stripped: Stripped,
+}
+
+pub(super) fn scan<'h>(
+    headers: &[(&'h [u8], &'h [u8])],
+    config: &Config,
+) -> Result<Scanned<'h>, Refusal> {
+    let mut found = Scanned::default();
+    let mut connection: Vec<(&[u8], &[u8])> = Vec::new();
+    for &(name, value) in headers {
+        if let Some(pseudo) = name.strip_prefix(b":") {
+            found.pseudo(pseudo, value)?;
+            continue;
+        }
+        if name.is_empty() || !name.iter().all(|byte| is_token_char(*byte)) {
+            return Err(Refusal::because(Reason::HeaderMalformed, "header_name"));
+        }
+        if config.identity_headers.covers(name) {
+            push_new(&mut found.stripped.remove, name);
+        } else if name.eq_ignore_ascii_case(b"authorization") {
+            found.further_authorization |= found.authorization.replace(value).is_some();
+            push_new(&mut found.stripped.credential, name);
+        } else if name.eq_ignore_ascii_case(b"connection") {
+            connection.push((name, value));
+        } else if name.eq_ignore_ascii_case(b"host") {
+            found.further_host |= found.host.replace(value).is_some();
+        } else if name.eq_ignore_ascii_case(b"content-type") {
+            found.content_type = Some(value);
+        } else if name.eq_ignore_ascii_case(b"content-length") {
+            // RFC 9112 section 6.3: a length told twice is an attempt at smuggling, or as good as one.
+            if found.content_length.replace(value).is_some() {
+                return Err(Refusal::because(Reason::HeaderConflict, "content_length"));
+            }
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            found.transfer_encoding = true;
+        }
+    }
+    if found.transfer_encoding && found.content_length.is_some() {
+        return Err(Refusal::because(
+            Reason::HeaderConflict,
+            "transfer_encoding",
+        ));
+    }
+    found.protect_from_connection(&connection, config);
+    Ok(found)
+}
+
+impl<'h> Scanned<'h> {
+    fn pseudo(&mut self, name: &[u8], value: &'h [u8]) -> Result<(), Refusal> {
+        let place = match name {
+            b"method" => &mut self.method,
+            b"path" => &mut self.path,
+            b"authority" => &mut self.authority,
+            b"scheme" => &mut self.scheme,
+            // RFC 8441: WebSockets over HTTP/2.
+            b"protocol" => &mut self.protocol,
+            _ => {
+                return Err(Refusal::because(
+                    Reason::PseudoHeaderRefused,
+                    "pseudo_header_unknown",
+                ));
+            }
+        };
+        if place.replace(value).is_some() {
+            return Err(Refusal::because(
+                Reason::PseudoHeaderRefused,
+                "pseudo_header_repeated",
+            ));
+        }
+        Ok(())
+    }
+
+    /// RFC 9110 section 7.6.1: the next hop removes every header that `Connection` lists. A client that lists one of
+    /// ours would have it removed after we set it; such names are taken off the list.
+    fn protect_from_connection(&mut self, lines: &[(&[u8], &[u8])], config: &Config) {
+        let ours = |option: &[u8]| {
+            config.identity_headers.covers(option) || folds_together(option, b"authorization")
+        };
+        let options = || {
+            lines
+                .iter()
+                .flat_map(|(_, value)| value.split(|byte| *byte == b','))
+                .map(trim)
+        };
+        if !options().any(ours) {
+            return;
+        }
+        let kept: Vec<_> = options()
+            .filter(|option| {
+                !option.is_empty()
+                    && !ours(option)
+                    && option.iter().all(|byte| is_token_char(*byte))
+            })
+            .map(String::from_utf8_lossy)
+            .collect();
+        // Every line goes; what remains is set anew as one.
+        for (name, _) in lines {
+            push_new(&mut self.stripped.remove, name);
+        }
+        self.stripped.connection = (!kept.is_empty()).then(|| kept.join(", ").into());
+    }
+}
+
+fn push_new(names: &mut Vec<Cow<'static, [u8]>>, name: &[u8]) {
+    if names.iter().any(|known| **known == *name) {
+        return;
+    }
+    // The spelling that Envoy always gives needs no allocation.
+    names.push(if name == b"authorization" {
+        Cow::Borrowed(b"authorization")
+    } else {
+        Cow::Owned(name.to_vec())
+    });
+}

@@ -1,0 +1,167 @@
+//! From claims to the values of identity headers. A claim that is there but unfit is an error, never a missing header.
+
+use std::rc::Rc;
+
+use portcullis_jose::Claims;
+use serde_json::Value;
+
+use crate::config::{Anchor, Config, Source};
+
+/// Names and values, ready to be set. A header whose claim is absent or empty is not among them.
+pub(crate) type Values = Rc<[(Rc<str>, Box<str>)]>;
+
+/// Why a claim cannot become a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// It is no text, whole number, boolean or list of texts.
+    Type,
+    /// It holds a control character, or white space at an end, which readers of headers cut off.
+    Characters,
+    /// An item of a list holds the comma that separates items, or is empty.
+    Item,
+    /// It is longer than `limits.header_value_bytes`.
+    Length,
+}
+
+impl Unfit {
+    /// The stable name of this cause.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::Type => "mapped_claim_type",
+            Self::Characters => "mapped_claim_characters",
+            Self::Item => "mapped_claim_item",
+            Self::Length => "mapped_claim_length",
+        }
+    }
+}
+
+/// Renders all identity headers.
+///
+/// # Errors
+/// The first claim that is there and cannot become a header.
+pub(crate) fn render(
+    config: &Config,
+    anchor: &Anchor,
+    claims: &Claims,
+    scopes: &[String],
+) -> Result<Values, Unfit> {
+    let mut values = Vec::new();
+    for header in config.identity_headers.iter() {
+        let value = match &header.source {
+            Source::Issuer => Some(anchor.issuer.to_string()),
+            Source::Subject => claims
+                .subject()
+                .map(|subject| format!("{}|{subject}", anchor.issuer)),
+            Source::Scopes => Some(scopes.join(" ")),
+            Source::Claim(steps) => match find(claims, steps) {
+                Some(claim) => Some(text_of(claim)?),
+                None => None,
+            },
+        };
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            check(&value, config.limits.header_value_bytes)?;
+            values.push((Rc::clone(&header.name), value.into_boxed_str()));
+        }
+    }
+    Ok(values.into())
+}
+
+fn find<'c>(claims: &'c Claims, steps: &[Box<str>]) -> Option<&'c Value> {
+    let (first, rest) = steps.split_first()?;
+    rest.iter().try_fold(claims.get(first)?, |value, step| {
+        value.as_object()?.get(&**step)
+    })
+}
+
+fn text_of(claim: &Value) -> Result<String, Unfit> {
+    match claim {
+        Value::String(text) => Ok(text.clone()),
+        Value::Bool(value) => Ok(value.to_string()),
+        // A fraction has more than one spelling; an upstream that compares texts would be misled.
+        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        Value::Array(items) => {
+            let mut joined = String::new();
+            for (index, item) in items.iter().enumerate() {
+                let item = item.as_str().ok_or(Unfit::Type)?;
+                if item.is_empty() || item.contains(',') {
+                    return Err(Unfit::Item);
+                }
+                check(item, usize::MAX)?;
+                if index > 0 {
+                    joined.push(',');
+                }
+                joined.push_str(item);
+            }
+            Ok(joined)
+        }
+        Value::Number(_) | Value::Null | Value::Object(_) => Err(Unfit::Type),
+    }
+}
+
+/// RFC 9110 section 5.5: a field value has no control characters, and white space at its ends is not part of it.
+fn check(value: &str, most: usize) -> Result<(), Unfit> {
+    if value.len() > most {
+        return Err(Unfit::Length);
+    }
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    if value.chars().any(breaks) || value.trim() != value {
+        return Err(Unfit::Characters);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn plain_values_become_text() {
+        for (claim, text) in [
+            (json!("alice"), "alice"),
+            (json!("Jos\u{e9} D"), "Jos\u{e9} D"),
+            (json!(-7), "-7"),
+            (
+                json!(18_446_744_073_709_551_615_u64),
+                "18446744073709551615",
+            ),
+            (json!(true), "true"),
+            (json!(["a", "b c"]), "a,b c"),
+            (json!([]), ""),
+            (json!(""), ""),
+        ] {
+            assert_eq!(text_of(&claim).as_deref(), Ok(text), "{claim}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_unfit() {
+        for (claim, unfit) in [
+            (json!(null), Unfit::Type),
+            (json!(1.5), Unfit::Type),
+            (json!({"a": 1}), Unfit::Type),
+            (json!(["a", 1]), Unfit::Type),
+            (json!([["a"]]), Unfit::Type),
+            (json!(["a,b"]), Unfit::Item),
+            (json!([""]), Unfit::Item),
+            (json!(["a\n"]), Unfit::Characters),
+            (json!([" a"]), Unfit::Characters),
+        ] {
+            assert_eq!(text_of(&claim), Err(unfit), "{claim}");
+        }
+        for value in [
+            "a\rb",
+            "a\nb",
+            "a\0b",
+            "a\u{7f}",
+            "a\u{85}",
+            "a\u{2028}b",
+            " a",
+            "a\t",
+            "a\u{a0}",
+        ] {
+            assert_eq!(check(value, 100), Err(Unfit::Characters), "{value:?}");
+        }
+        assert_eq!(check("abcd", 3), Err(Unfit::Length));
+    }
+}
