@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::condition::Compiler;
 use crate::document::{Field, Location, Section, quoted};
 use crate::path::CanonicalPath;
 use crate::route::{Conflict, Found, Route, Table};
@@ -17,6 +18,12 @@ pub const MAX_TABLE_ENTRIES: usize = 50_000;
 pub struct Policy {
     routes: Vec<Route>,
     table: Table,
+}
+
+/// What routes are checked against.
+pub(crate) struct Known<'a> {
+    pub(crate) issuers: &'a [&'a str],
+    pub(crate) conditions: &'a Compiler,
 }
 
 /// What host, method and path select.
@@ -38,7 +45,15 @@ impl Policy {
         let before = sink.count();
         // To deny is the default and the only one; the field says so to readers of the document.
         document.optional("default", |field| field.one_of(&[("deny", ())]));
-        let routes = document.required("routes", |field| read_routes(field, issuers))?;
+        let Some(conditions) = Compiler::new() else {
+            document.problem("the functions of conditions could not be registered; this is a bug");
+            return None;
+        };
+        let known = Known {
+            issuers,
+            conditions: &conditions,
+        };
+        let routes = document.required("routes", |field| read_routes(field, &known))?;
         let mut policy = Policy {
             routes,
             table: Table::default(),
@@ -121,7 +136,7 @@ impl Policy {
 }
 
 /// The routes without mistakes.
-fn read_routes(field: &Field<'_>, issuers: &[&str]) -> Option<Vec<Route>> {
+fn read_routes(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
     let items = field.non_empty_list()?;
     if items.len() > MAX_ROUTES {
         field.problem(format!(
@@ -134,7 +149,7 @@ fn read_routes(field: &Field<'_>, issuers: &[&str]) -> Option<Vec<Route>> {
         items
             .iter()
             .enumerate()
-            .filter_map(|(index, item)| Route::read(item, index, issuers))
+            .filter_map(|(index, item)| Route::read(item, index, known))
             .collect(),
     )
 }

@@ -3,8 +3,9 @@
 use super::host::HostPattern;
 use super::pattern::{Kind, Pattern};
 use super::{Access, Route};
-use crate::condition::{Condition, Scope};
+use crate::condition::Scope;
 use crate::document::{Field, Section};
+use crate::policy::Known;
 use crate::requirement::Requirement;
 
 /// The most hosts or methods of one route.
@@ -73,7 +74,7 @@ impl Match {
 
 impl Route {
     /// Reads one route. Every mistake in it is reported.
-    pub(crate) fn read(field: &Field<'_>, index: usize, issuers: &[&str]) -> Option<Self> {
+    pub(crate) fn read(field: &Field<'_>, index: usize, known: &Known<'_>) -> Option<Self> {
         let mut section = field.section()?;
         let name = section.field("name");
         let matched = section.required("match", Match::read);
@@ -93,7 +94,7 @@ impl Route {
                         .map(|(_, name)| name)
                         .collect::<Vec<_>>()
                 });
-                Some(Condition::read(
+                Some(known.conditions.read(
                     when,
                     Scope {
                         path_variables: variables.as_deref(),
@@ -134,7 +135,7 @@ impl Route {
                         "a required token cannot be optional",
                     );
                 }
-                Requirement::read(require, issuers).map(Access::Required)
+                Requirement::read(require, known.issuers).map(Access::Required)
             }
             (None, None) => {
                 section.problem_with_help(
