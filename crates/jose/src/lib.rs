@@ -8,6 +8,33 @@
 //! 4. [`KeySet::candidates`]: the keys of the issuer that may have made the signature;
 //! 5. [`Verifier::verify`]: the signature itself, by [`Software`] or by a host's own crypto.
 //!
+//! ```
+//! use portcullis_jose::{
+//!     Claims, CompactJws, KeySet, KeySetLimits, Limits, Software, Verifier as _, check_times,
+//! };
+//!
+//! // RFC 7515 appendix A.3.
+//! let keys = br#"{"keys":[{"kty":"EC","crv":"P-256",
+//!     "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+//!     "y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+//! let token = b"eyJhbGciOiJFUzI1NiJ9.\
+//!     eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.\
+//!     DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q";
+//!
+//! let set = KeySet::parse(keys, &KeySetLimits::default())?;
+//! let jws = CompactJws::parse(token, &Limits::default())?;
+//! let claims = Claims::parse(jws.payload(), &Limits::default())?;
+//! assert_eq!(claims.issuer(), Some("joe"));
+//! check_times(&claims, 1_300_819_379_000, 0)?;
+//! let algorithm = jws.header().algorithm;
+//! let made_it = set
+//!     .candidates(algorithm, jws.header().kid.as_deref())?
+//!     .into_iter()
+//!     .any(|key| Software.verify(key, algorithm, jws.signing_input(), jws.signature()).is_ok());
+//! assert!(made_it);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here decides who is trusted: the caller compares issuer, audience and the allowed algorithms.
 //! Errors are split by blame: [`TokenError`], [`ClaimError`] and [`SignatureError`] are the token's fault,
 //! [`KeySetError`] and [`SkipReason`] the issuer's, [`KeyError`] lies between the two.
