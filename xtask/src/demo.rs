@@ -12,17 +12,12 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// Builds the filter and runs the quickstart in the foreground.
+///
+/// No `-p` here or below: with features resolved over the default members wasmtime is compiled once for all commands.
 pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result<ExitCode> {
     let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
     let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--locked",
-        "-p",
-        "quickstart",
-        "--bin",
-        "quickstart",
-    ]);
+    cargo.args(["build", "--locked", "--bin", "quickstart"]);
     Job::new(
         "cargo build of the quickstart and its wasm host",
         workspace.log("quickstart"),
@@ -36,8 +31,6 @@ pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result
             "run",
             "--quiet",
             "--locked",
-            "-p",
-            "quickstart",
             "--bin",
             "quickstart",
             "--",
@@ -54,14 +47,7 @@ pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result
 pub(crate) fn bench_envoy(workspace: &Workspace, more: &[String]) -> Result<ExitCode> {
     let mut parts = Parts::new(workspace.clone());
     let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--locked",
-        "-p",
-        "portcullis-conformance",
-        "--bin",
-        "envoy-bench",
-    ]);
+    cargo.args(["build", "--locked", "--bin", "envoy-bench"]);
     Job::new(
         "cargo build of the measurement",
         workspace.log("envoy-bench"),
@@ -72,16 +58,7 @@ pub(crate) fn bench_envoy(workspace: &Workspace, more: &[String]) -> Result<Exit
     let mut cargo = workspace.cargo();
     parts.tell(&mut cargo)?;
     cargo
-        .args([
-            "run",
-            "--quiet",
-            "--locked",
-            "-p",
-            "portcullis-conformance",
-            "--bin",
-            "envoy-bench",
-            "--",
-        ])
+        .args(["run", "--quiet", "--locked", "--bin", "envoy-bench", "--"])
         .args(more);
     foreground(&mut cargo)
 }

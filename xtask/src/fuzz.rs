@@ -116,8 +116,6 @@ pub(crate) fn wasm(workspace: &Workspace, requests: u64) -> Result<ExitCode> {
     cargo.args([
         "test",
         "--locked",
-        "-p",
-        "portcullis-conformance",
         "--test",
         "mutated_requests",
         "--",

@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+/// Packages that bring wasmtime.
+const HEAVY: [&str; 2] = ["portcullis-conformance", "host-test"];
+
 /// One checked-in patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mutation {
@@ -85,8 +88,17 @@ impl Mutation {
     }
 
     /// The arguments for cargo, with `more` before a `--`.
+    ///
+    /// A package that brings wasmtime is found by its target alone: without `-p` features are those of the main build,
+    /// and wasmtime isn't compiled again.
     pub(crate) fn arguments_with<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
         let mut arguments: Vec<&str> = self.test.split_whitespace().skip(1).collect();
+        let package = arguments
+            .windows(2)
+            .position(|pair| pair[0] == "-p" && HEAVY.contains(&pair[1]));
+        if let Some(at) = package.filter(|_| arguments.contains(&"--test")) {
+            arguments.drain(at..at + 2);
+        }
         let at = arguments
             .iter()
             .position(|argument| *argument == "--")

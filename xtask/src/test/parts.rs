@@ -11,9 +11,6 @@ use crate::run::{Job, read_lossy};
 use crate::tools;
 use crate::workspace::Workspace;
 
-/// Packages that are wasm modules; natively they are checked by clippy only.
-const WASM_PACKAGES: [&str; 3] = ["token-guard", "guest-well-behaved", "guest-hostile"];
-
 /// The parts.
 pub(crate) struct Parts {
     pub(crate) workspace: Workspace,
@@ -109,15 +106,7 @@ fn once<T: Clone>(
     }
 }
 
-/// The packages of every native cargo call: always the same, so that features and thus builds are the same.
-pub(crate) fn native_packages() -> impl Iterator<Item = &'static str> {
-    ["--workspace"].into_iter().chain(
-        WASM_PACKAGES
-            .into_iter()
-            .flat_map(|package| ["--exclude", package]),
-    )
-}
-
+/// Without `-p`: cargo then resolves features over the default members, in every call alike.
 fn build_programs(workspace: &Workspace) -> Result<Vec<Program>> {
     let mut cargo = workspace.cargo();
     cargo.args([
@@ -126,7 +115,6 @@ fn build_programs(workspace: &Workspace) -> Result<Vec<Program>> {
         "--all-targets",
         "--message-format=json-render-diagnostics",
     ]);
-    cargo.args(native_packages());
     let messages = workspace.log("native-build.json");
     Job::new(
         "cargo build of every native program and test",

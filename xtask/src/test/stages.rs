@@ -5,7 +5,6 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::native::{self, Needs};
-use super::parts::native_packages;
 use super::{Parts, Stage, Tally};
 use crate::run::Job;
 use crate::{demo, fuzz, mutate, tidy, tools};
@@ -167,15 +166,12 @@ fn doc(parts: &mut Parts) -> Result<Tally> {
     let mut cargo = parts.workspace.cargo();
     cargo
         .args(["doc", "--locked", "--no-deps"])
-        .args(native_packages())
         .env("RUSTDOCFLAGS", "-D warnings");
     Job::new("cargo doc", parts.workspace.log("doc"), cargo)
         .run()?
         .require()?;
     let mut cargo = parts.workspace.cargo();
-    cargo
-        .args(["test", "--locked", "--doc"])
-        .args(native_packages());
+    cargo.args(["test", "--locked", "--doc"]);
     let done = Job::new(
         "examples in the documentation",
         parts.workspace.log("doc-test"),

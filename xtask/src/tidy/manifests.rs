@@ -18,6 +18,8 @@ pub(crate) struct Package {
     pub(crate) license: String,
     pub(crate) features: Vec<String>,
     pub(crate) dependencies: Vec<Dependency>,
+    /// A cargo call in the root without `-p` takes it.
+    pub(crate) default_member: bool,
 }
 
 /// One line of a package's dependency tables.
@@ -32,6 +34,9 @@ pub(crate) struct Dependency {
 
 /// Packages whose lints are their own, because an ABI cannot be met without `unsafe`.
 const OWN_LINTS: [&str; 3] = ["portcullis-abi", "guest-well-behaved", "guest-hostile"];
+
+/// Packages that are wasm modules: natively they are only checked.
+const WASM: [&str; 3] = ["token-guard", "guest-well-behaved", "guest-hostile"];
 
 /// Reads every package of the workspace and of `fuzz/`, which is a workspace of its own.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Package>> {
@@ -56,9 +61,14 @@ fn metadata(workspace: &Workspace, manifest: &str) -> Result<Vec<Package>> {
     let packages = value["packages"]
         .as_array()
         .context("cargo metadata gave no packages")?;
+    let defaults = value["workspace_default_members"].as_array();
+    let is_default = |package: &Value| defaults.is_some_and(|ids| ids.contains(&package["id"]));
     Ok(packages
         .iter()
-        .map(|package| parse(package, workspace))
+        .map(|package| Package {
+            default_member: is_default(package),
+            ..parse(package, workspace)
+        })
         .collect())
 }
 
@@ -88,6 +98,7 @@ fn parse(package: &Value, workspace: &Workspace) -> Package {
             .map(|(name, _)| name.clone())
             .collect(),
         dependencies: dependencies.collect(),
+        default_member: false,
     }
 }
 
@@ -131,6 +142,11 @@ fn judge(package: &Package, text: &str) -> Vec<Finding> {
             "add `[lints]` and `workspace = true`",
         ));
     }
+    if package.default_member == WASM.contains(&package.name.as_str()) {
+        let text = "`default-members` in Cargo.toml must list all packages but the wasm modules: features are \
+                    resolved over them";
+        findings.push(Finding::new(&package.manifest, 0, text));
+    }
     findings
 }
 
@@ -143,6 +159,7 @@ mod tests {
             name: name.into(),
             manifest: "x/Cargo.toml".into(),
             license: license.into(),
+            default_member: !WASM.contains(&name),
             ..Package::default()
         }
     }
