@@ -12,41 +12,41 @@ use crate::{Action, dispatch, memory};
 
 /// Says which ABI this module speaks; never called.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_abi_version_0_2_1() {}
+extern "C" fn proxy_abi_version_0_2_1() {}
 
 /// Lends the host memory for what it is about to return. Hosts know this function by either name.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
+extern "C" fn proxy_on_memory_allocate(size: usize) -> *mut u8 {
     memory::lend(size)
 }
 
 /// The name that hosts written before ABI 0.2.1 look for.
 #[unsafe(no_mangle)]
-pub extern "C" fn malloc(size: usize) -> *mut u8 {
+extern "C" fn malloc(size: usize) -> *mut u8 {
     memory::lend(size)
 }
 
 /// A context was made: a root context when it has no parent.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
+extern "C" fn proxy_on_context_create(context: u32, parent: u32) {
     dispatch::context_create(context, parent);
 }
 
 /// A root context gets its configuration.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
+extern "C" fn proxy_on_configure(context: u32, _size: usize) -> u32 {
     u32::from(dispatch::configure(context))
 }
 
 /// A root context's period has passed.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_tick(context: u32) {
+extern "C" fn proxy_on_tick(context: u32) {
     dispatch::tick(context);
 }
 
 /// A request's headers are there.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_request_headers(context: u32, count: usize, _end_of_stream: u32) -> u32 {
+extern "C" fn proxy_on_request_headers(context: u32, count: usize, _end_of_stream: u32) -> u32 {
     match dispatch::request_headers(context, count) {
         Action::Continue => 0,
         Action::Pause => 1,
@@ -55,7 +55,7 @@ pub extern "C" fn proxy_on_request_headers(context: u32, count: usize, _end_of_s
 
 /// A callout has ended.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_http_call_response(
+extern "C" fn proxy_on_http_call_response(
     context: u32,
     token: u32,
     _headers: usize,
@@ -67,6 +67,6 @@ pub extern "C" fn proxy_on_http_call_response(
 
 /// A context has gone.
 #[unsafe(no_mangle)]
-pub extern "C" fn proxy_on_delete(context: u32) {
+extern "C" fn proxy_on_delete(context: u32) {
     dispatch::delete(context);
 }

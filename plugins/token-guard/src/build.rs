@@ -7,7 +7,7 @@ use portcullis_engine::UnixTime;
 const WRITTEN_SECS: u64 = 1_793_491_200;
 
 /// `PORTCULLIS_BUILD_EPOCH` in seconds since 1970 (a build sets it to the time of the commit, so that builds stay
-/// reproducible), or the constant above.
+/// reproducible), but never less than the constant above.
 const BUILT_SECS: u64 = match option_env!("PORTCULLIS_BUILD_EPOCH") {
     Some(text) => parse(text),
     None => WRITTEN_SECS,
@@ -22,9 +22,8 @@ pub(crate) const BUILT_AT: UnixTime = UnixTime::from_secs(BUILT_SECS);
 )]
 const fn parse(text: &str) -> u64 {
     match u64::from_str_radix(text, 10) {
-        Ok(seconds) if seconds >= WRITTEN_SECS => seconds,
-        _ => panic!(
-            "PORTCULLIS_BUILD_EPOCH must be seconds since 1970, not before this code was written"
-        ),
+        Ok(seconds) if seconds > WRITTEN_SECS => seconds,
+        Ok(_) => WRITTEN_SECS,
+        Err(_) => panic!("PORTCULLIS_BUILD_EPOCH must be a number of seconds since 1970"),
     }
 }
