@@ -156,12 +156,14 @@ fn texts_bytes(texts: &[String]) -> usize {
 }
 
 fn map_bytes(map: &Map<String, Value>) -> usize {
-    // A B-tree keeps up to 11 members in a node and may leave half of them empty.
+    // A B-tree keeps up to 11 members in a node; where there are more nodes, half of each may be empty.
     let slot = size_of::<String>().saturating_add(size_of::<Value>());
-    let nodes = map
-        .len()
-        .div_ceil(6)
-        .saturating_mul(slot.saturating_mul(11).saturating_add(32));
+    let count = if map.len() <= 11 {
+        1
+    } else {
+        map.len().div_ceil(6)
+    };
+    let nodes = count.saturating_mul(slot.saturating_mul(11).saturating_add(32));
     map.iter()
         .map(|(name, value)| string_bytes(name).saturating_add(value_bytes(value)))
         .fold(nodes, usize::saturating_add)

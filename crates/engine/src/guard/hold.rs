@@ -18,6 +18,8 @@ use crate::time::UnixTime;
 pub(crate) struct Patience {
     deadline: UnixTime,
     state: State,
+    /// Its source was charged a failure for its unknown `kid`, until it is resumed.
+    charged: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +28,9 @@ enum State {
     Fresh,
     /// It waited for a fetch that was under way before it came: the answer may be older than its key. It may wait once
     /// more, for an unknown `kid` only.
-    Joined { charged: bool },
+    Joined,
     /// It waited for a fetch that began after it came: whatever is unknown now, is unknown.
-    Spent { charged: bool },
+    Spent,
 }
 
 impl Patience {
@@ -36,21 +38,15 @@ impl Patience {
         Self {
             deadline,
             state: State::Fresh,
+            charged: false,
         }
-    }
-
-    const fn charged(self) -> bool {
-        matches!(
-            self.state,
-            State::Joined { charged: true } | State::Spent { charged: true }
-        )
     }
 
     const fn allows(self, what: Missing) -> bool {
         match self.state {
             State::Fresh => true,
-            State::Joined { .. } => matches!(what, Missing::Newer),
-            State::Spent { .. } => false,
+            State::Joined => matches!(what, Missing::Newer),
+            State::Spent => false,
         }
     }
 }
@@ -74,32 +70,39 @@ impl Guard {
             .token()
             .len()
             .saturating_add(passage.heap_bytes());
-        let charged = patience.charged();
         let way = self.way_to_keys(&passage, need, now, patience, paused_bytes);
         let way = match way {
             Ok(way) => way,
             Err(refusal) => {
+                if need.what == Missing::Newer && patience.state != State::Fresh {
+                    // The key that it made us fetch is not there.
+                    self.budget.charge(Self::source_of(&passage), 1, now);
+                }
                 return self.reject_passage(passage, refusal.claiming(&need.anchor.issuer));
             }
         };
-        if need.what == Missing::Newer && !charged {
+        let charged = need.what == Missing::Newer;
+        if charged {
             // A `kid` that nobody knows costs like a bad signature until the token proves good: one source must not take
             // all places to wait.
             self.budget.charge(Self::source_of(&passage), 1, now);
         }
-        let charged = charged || need.what == Missing::Newer;
         let (flight, call, state) = match way {
-            Way::Join(flight, began) if began < now => (flight, None, State::Joined { charged }),
-            Way::Join(flight, _) => (flight, None, State::Spent { charged }),
+            Way::Join(flight, began) if began < now => (flight, None, State::Joined),
+            Way::Join(flight, _) => (flight, None, State::Spent),
             Way::Fetch => match self.start_fetch(need.anchor.index, now) {
-                Some((flight, call)) => (flight, Some(call), State::Spent { charged }),
+                Some((flight, call)) => (flight, Some(call), State::Spent),
                 None => return self.reject_passage(passage, Reason::StateMissing.into()),
             },
         };
         self.metrics.count(Count::WaitStarted);
         let deadline = patience.deadline;
         let waiter = self.waiters.add(flight, deadline, paused_bytes);
-        let patience = Patience { deadline, state };
+        let patience = Patience {
+            deadline,
+            state,
+            charged,
+        };
         let pending = Pending::new(
             waiter,
             Paused {
@@ -180,15 +183,15 @@ impl Guard {
         if !self.waiters.has_room(bytes) {
             return Err(full());
         }
-        if need.what == Missing::Newer && !patience.charged() {
+        if need.what == Missing::Newer {
             self.budget.check(Self::source_of(passage), now)?;
         }
         Ok(way)
     }
 
-    /// Gives back what an unknown `kid` cost, now that the token proved good.
-    pub(super) fn settle_charge(&mut self, passage: &Passage, patience: &Patience, now: UnixTime) {
-        if patience.charged() {
+    /// Gives back what an unknown `kid` cost while its token waited. It is judged anew, and pays again if it is bad.
+    pub(super) fn refund(&mut self, passage: &Passage, patience: Patience, now: UnixTime) {
+        if patience.charged {
             self.budget.refund(Self::source_of(passage), 1, now);
         }
     }

@@ -105,6 +105,7 @@ impl Guard {
         } = paused;
         match self.read_clock(host_now) {
             Ok(now) => {
+                self.refund(&passage, patience, now);
                 self.judge_credential(passage, &Credential::of_paused(&token), now, patience)
             }
             Err(reason) => self.reject_passage(passage, reason.into()),
@@ -120,7 +121,6 @@ impl Guard {
     ) -> Step {
         match self.verify(credential, &passage, now) {
             Verification::Good(verified) => {
-                self.settle_charge(&passage, &patience, now);
                 let Some(route) = self.config.policy.routes().get(passage.route) else {
                     return self.reject_passage(passage, Reason::StateMissing.into());
                 };

@@ -1,0 +1,25 @@
+//! Whole stories of a guard: a fake clock, a fake network, tokens minted on the spot.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::print_stdout,
+    unused_must_use,
+    reason = "test code: a failure should be loud, and a Forward that was asserted needs no host"
+)]
+
+mod answers;
+mod cached;
+mod clock;
+mod config;
+mod events;
+mod fetching;
+mod floods;
+mod heads;
+mod mint;
+mod rotation;
+mod tokens;
+mod waiting;
+mod world;
