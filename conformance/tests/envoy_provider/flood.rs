@@ -139,6 +139,18 @@ fn a_flood_costs_one_refetch_a_cooldown_and_no_valid_request() -> Result<()> {
             "{name} is no flood: {answers:?}"
         );
     }
+    // The example leaves `limits.failures.per_source` at its default: 20 at once, then one a second, for each worker.
+    let verified = gateway
+        .envoy()
+        .stats()?
+        .get("wasmcustom.portcullis.signature.bad")
+        .copied()
+        .unwrap_or_default();
+    let budget = WORKERS * (20 + elapsed + 1);
+    assert!(
+        (1..=budget).contains(&verified),
+        "{verified} bad signatures were verified, more than {budget}"
+    );
     let most = WORKERS * (elapsed / COOLDOWN + 1);
     assert!(
         fetches as u64 <= most,
