@@ -134,7 +134,11 @@ fn metric(vm: &Vm, name: &str) -> Option<i64> {
 }
 
 fn later(vm: &Vm, seconds: u64) {
-    vm.host(|host| host.now += seconds * 1_000_000_000);
+    vm.host(|host| {
+        host.now = host
+            .now
+            .saturating_add(seconds.saturating_mul(1_000_000_000))
+    });
 }
 
 #[test]
@@ -415,7 +419,8 @@ fn a_request_whose_client_left_is_forgotten() {
 
 #[test]
 fn a_failed_fetch_in_whatever_shape_answers_those_who_wait() {
-    let shapes: [(&[(&str, &str)], &[u8]); 7] = [
+    type Shape = (&'static [(&'static str, &'static str)], &'static [u8]);
+    let shapes: [Shape; 7] = [
         (&[], b""),
         (&[(":dispatch_status", "timeout")], b""),
         (&[(":status", "504")], b"upstream request timeout"),
