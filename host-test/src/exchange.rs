@@ -3,7 +3,7 @@
 use crate::flow::StreamId;
 use crate::http::{Message, Request};
 use crate::log::LogLine;
-use crate::stream::{Direction, Outcome};
+use crate::stream::{Direction, Ending, Outcome, ResetBy, Stream};
 use crate::worker::Worker;
 
 /// A finished stream.
@@ -52,8 +52,12 @@ impl Worker {
 
     /// Where a stream stands now. None when there is no such stream.
     pub fn outcome(&self, id: StreamId) -> Option<Outcome> {
-        let stream = self.guest.store.data().streams.get(&id.0)?;
-        Some(stream.outcome())
+        Some(self.stream(id)?.outcome())
+    }
+
+    fn stream(&self, id: StreamId) -> Option<&Stream> {
+        let live = self.guest.store.data().streams.get(&id.0);
+        live.or(self.ended.get(&id.0))
     }
 
     /// The filter still holds the request.
@@ -63,21 +67,26 @@ impl Worker {
 
     /// The response as far as the client has got it.
     pub fn response(&self, id: StreamId) -> Option<&Message> {
-        let stream = self.guest.store.data().streams.get(&id.0)?;
-        stream.response.sent.as_ref()
+        self.stream(id)?.response.sent.as_ref()
     }
 
     /// Streams that were opened and not finished.
     pub fn open_streams(&self) -> usize {
-        self.guest.store.data().streams.len()
+        self.guest
+            .store
+            .data()
+            .streams
+            .len()
+            .saturating_add(self.ended.len())
     }
 
     /// Ends a stream, whatever its state: `proxy_on_log`, `proxy_on_done`, `proxy_on_delete`. A paused request counts
     /// as left by its client.
     pub fn finish(&mut self, id: StreamId) -> Exchange {
         let outcome = self.outcome(id).unwrap_or(Outcome::Unavailable);
-        self.end_callbacks(id.0);
-        let stream = self.guest.vm().streams.remove(&id.0);
+        self.end_context(id.0);
+        let live = self.guest.vm().streams.remove(&id.0);
+        let stream = live.or_else(|| self.ended.remove(&id.0));
         let (upstream, response, fuel) = match stream {
             Some(stream) => (stream.request.sent, stream.response.sent, stream.fuel),
             None => (None, None, 0),
@@ -91,7 +100,8 @@ impl Worker {
         }
     }
 
-    fn end_callbacks(&mut self, id: u32) {
+    /// The last callbacks of a stream's context.
+    pub(crate) fn end_context(&mut self, id: u32) {
         let stream = self.guest.vm().streams.get_mut(&id);
         match stream {
             Some(stream) if !stream.bypass => {
@@ -109,9 +119,7 @@ impl Worker {
         if let Some(stream) = self.guest.vm().streams.get_mut(&id) {
             stream.logging = false;
             // The messages have left: what a late callback asks for comes to nothing.
-            stream
-                .ending
-                .get_or_insert(crate::stream::Ending::Reset(crate::stream::ResetBy::Client));
+            stream.ending.get_or_insert(Ending::Reset(ResetBy::Client));
         }
         if let Some(on_done) = self.guest.exports.on_done.clone()
             && self.runs()

@@ -100,7 +100,8 @@ impl Worker {
 
     /// What passed the filter since the last take, in order.
     pub fn take_parts(&mut self, id: StreamId, direction: Direction) -> Vec<Part> {
-        match self.guest.vm().streams.get_mut(&id.0) {
+        let live = self.guest.vm().streams.get_mut(&id.0);
+        match live.or(self.ended.get_mut(&id.0)) {
             Some(stream) => std::mem::take(&mut stream.half(direction).parts),
             None => Vec::new(),
         }
@@ -118,12 +119,16 @@ impl Worker {
         stream.ending.is_none() && half.hold != Hold::None
     }
 
-    /// The client left, or the upstream broke off.
+    /// The client left, or the upstream broke off: the stream's context ends at once, with `proxy_on_log`,
+    /// `proxy_on_done` and `proxy_on_delete`. Its outcome can still be asked for, until [`Worker::finish`].
     pub fn reset(&mut self, id: StreamId, by: ResetBy) {
-        if let Some(stream) = self.guest.vm().streams.get_mut(&id.0) {
-            stream.request.shut();
-            stream.response.shut();
-            stream.ending.get_or_insert(Ending::Reset(by));
+        let Some(stream) = self.guest.vm().streams.get_mut(&id.0) else {
+            return;
+        };
+        stream.ending.get_or_insert(Ending::Reset(by));
+        self.end_context(id.0);
+        if let Some(stream) = self.guest.vm().streams.remove(&id.0) {
+            self.ended.insert(id.0, stream);
         }
     }
 

@@ -18,6 +18,7 @@
 
 mod abi;
 mod callout;
+pub mod cases;
 mod clock;
 mod exchange;
 mod flow;

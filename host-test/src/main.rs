@@ -1,2 +1,15 @@
-//! The host-test command.
-fn main() {}
+//! The host-test command: run a filter's test cases, judge a configuration.
+#![allow(
+    clippy::print_stdout,
+    reason = "a command speaks on its standard output"
+)]
+
+mod command;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    command::Arguments::parse().run()
+}

@@ -1,5 +1,6 @@
 //! A worker: one VM on one thread, its life from start to shutdown, its clock, timers and callouts.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use crate::log::LogLine;
 use crate::module::Module;
 use crate::options::{FailurePolicy, HostOptions, PluginConfig};
 use crate::process::{Process, Waker};
+use crate::stream::Stream;
 use crate::vm::Root;
 
 /// One VM and the streams in it, driven step by step. Nothing runs between calls.
@@ -29,6 +31,8 @@ pub struct Worker {
     started_at: u64,
     /// Fuel of VMs that were replaced.
     past_fuel: u64,
+    /// Streams whose contexts are gone, for those who still ask how they ended.
+    pub(crate) ended: HashMap<u32, Stream>,
 }
 
 /// What became of a start or a reconfiguration.
@@ -88,6 +92,7 @@ impl Worker {
             root: 0,
             configured: false,
             past_fuel: 0,
+            ended: HashMap::new(),
         }
     }
 
@@ -215,8 +220,8 @@ impl Worker {
         );
         let old = self.guest.vm();
         // Streams of the failed VM have ended, but somebody may still ask for their outcome; numbers never repeat.
+        self.ended.extend(std::mem::take(&mut old.streams));
         let vm = guest.vm();
-        vm.streams = std::mem::take(&mut old.streams);
         vm.next_context = old.next_context;
         vm.callouts.last_token = old.callouts.last_token;
         let mut log = std::mem::take(&mut old.log);

@@ -59,7 +59,8 @@ impl<'c> Call<'c> {
         self.caller.data().context()
     }
 
-    fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
+    /// Takes the price of moving so many bytes.
+    pub(crate) fn charge(&mut self, bytes: usize) -> wasmtime::Result<()> {
         let price = u64::try_from(bytes / 8)
             .unwrap_or(u64::MAX)
             .saturating_add(BASE_FUEL);

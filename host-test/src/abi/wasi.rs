@@ -82,6 +82,8 @@ fn random_get(call: &mut Call<'_>, buffer: u32, size: u32) -> Done {
         return Ok(Some(Errno::Invalid));
     }
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0)];
+    // Randomness is dearer than a copy.
+    call.charge(bytes.len().saturating_mul(16))?;
     if !call.vm().options.random.fill(&mut bytes) {
         return Ok(Some(Errno::NoSystem));
     }

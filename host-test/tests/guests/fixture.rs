@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use host_test::{Clock, HostOptions, Module, PluginConfig, Process, Random, Request, Worker};
 
 /// 2026-11-21T12:00:00Z.
-pub const NOON: u64 = 1_795_262_400;
+pub(crate) const NOON: u64 = 1_795_262_400;
 
 fn compile(file: &str) -> Module {
     let Ok(directory) = std::env::var("PORTCULLIS_GUESTS") else {
@@ -19,17 +19,17 @@ fn compile(file: &str) -> Module {
     Module::compile(&wasm).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-pub fn well_behaved() -> &'static Module {
+pub(crate) fn well_behaved() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| compile("guest_well_behaved.wasm"))
 }
 
-pub fn hostile() -> &'static Module {
+pub(crate) fn hostile() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
     MODULE.get_or_init(|| compile("guest_hostile.wasm"))
 }
 
-pub fn options() -> HostOptions {
+pub(crate) fn options() -> HostOptions {
     HostOptions {
         clock: Clock::at_seconds(NOON),
         random: Random::Seeded(7),
@@ -37,7 +37,7 @@ pub fn options() -> HostOptions {
     }
 }
 
-pub fn plugin(configuration: &str) -> PluginConfig {
+pub(crate) fn plugin(configuration: &str) -> PluginConfig {
     PluginConfig {
         name: "guest".to_owned(),
         root_id: "root".to_owned(),
@@ -49,7 +49,7 @@ pub fn plugin(configuration: &str) -> PluginConfig {
 }
 
 /// A started worker of its own process.
-pub fn worker(module: &Module, configuration: &str, options: HostOptions) -> Worker {
+pub(crate) fn worker(module: &Module, configuration: &str, options: HostOptions) -> Worker {
     let mut worker = Worker::new(module, plugin(configuration), options, &Process::new());
     let started = worker.start();
     assert!(started.configured, "{started:?}");
@@ -57,11 +57,11 @@ pub fn worker(module: &Module, configuration: &str, options: HostOptions) -> Wor
 }
 
 /// A well-behaved worker whose callouts go to `backend`.
-pub fn guest() -> Worker {
+pub(crate) fn guest() -> Worker {
     worker(well_behaved(), "cluster backend", options())
 }
 
 /// A request that tells the well-behaved guest what to do.
-pub fn ask(what: &str) -> Request {
+pub(crate) fn ask(what: &str) -> Request {
     Request::get("api.example.com", "/orders/42?x=1").header("x-do", what)
 }

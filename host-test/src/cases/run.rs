@@ -1,0 +1,184 @@
+//! Runs suites: files found, filters compiled once, cases spread over the cores.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::module::Module;
+
+use super::document::Problem;
+use super::play::play;
+use super::report::{CaseReport, Report, Verdict};
+use super::suite::{self, Case, Suite};
+
+/// How to run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The filter; a suite's own `wasm` is used when this is none.
+    pub wasm: Option<PathBuf>,
+    /// Only cases whose name or file has this in it.
+    pub filter: Option<String>,
+    /// Threads; none is one a core.
+    pub jobs: Option<usize>,
+}
+
+/// Files of test cases at a path: the file itself, or in a directory and below all `tests.yaml` and `*.tests.yaml`.
+///
+/// # Errors
+/// When a directory can't be read.
+pub fn find_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let path = entry?.path();
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
+            files.extend(find_files(&path)?);
+        } else if name == "tests.yaml" || name.ends_with(".tests.yaml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Runs all cases of the files. `progress` hears how many of how many are done.
+pub fn run(
+    files: &[PathBuf],
+    options: &Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Report {
+    let began = Instant::now();
+    let mut report = Report::default();
+    let mut suites = Vec::new();
+    for file in files {
+        match suite::read(file) {
+            Ok(suite) => suites.push(suite),
+            Err(problems) => report.problems.extend(problems),
+        }
+    }
+    let modules = compile(&suites, options, &mut report.problems);
+    let work: Vec<(&Suite, &Case, &Module)> = suites
+        .iter()
+        .filter_map(|suite| Some((suite, modules.get(wasm_of(suite, options)?)?)))
+        .flat_map(|(suite, module)| suite.cases.iter().map(move |case| (suite, case, module)))
+        .filter(|(suite, case, _)| selected(suite, case, options))
+        .collect();
+    report.cases = play_all(&work, options, progress);
+    report.elapsed = began.elapsed();
+    report
+}
+
+fn selected(suite: &Suite, case: &Case, options: &Options) -> bool {
+    let Some(filter) = &options.filter else {
+        return true;
+    };
+    case.name.contains(filter) || suite.path.to_string_lossy().contains(filter)
+}
+
+fn wasm_of<'s>(suite: &'s Suite, options: &'s Options) -> Option<&'s Path> {
+    options.wasm.as_deref().or(suite.wasm.as_deref())
+}
+
+fn compile(
+    suites: &[Suite],
+    options: &Options,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<PathBuf, Module> {
+    let mut modules = BTreeMap::new();
+    let mut problem = |file: &Path, message: String| {
+        problems.push(Problem {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            message,
+        });
+    };
+    let mut tried = Vec::new();
+    for suite in suites {
+        let Some(path) = wasm_of(suite, options) else {
+            problem(
+                &suite.path,
+                "no filter: give --wasm, or `wasm` in the file".to_owned(),
+            );
+            continue;
+        };
+        if tried.contains(&path) {
+            continue;
+        }
+        tried.push(path);
+        let module = std::fs::read(path)
+            .map_err(|error| error.to_string())
+            .and_then(|wasm| Module::compile(&wasm).map_err(|error| error.to_string()));
+        match module {
+            Ok(module) => {
+                modules.insert(path.to_owned(), module);
+            }
+            Err(message) => problem(path, message),
+        }
+    }
+    modules
+}
+
+fn play_all(
+    work: &[(&Suite, &Case, &Module)],
+    options: &Options,
+    progress: &(dyn Fn(usize, usize) + Sync),
+) -> Vec<CaseReport> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = options.jobs.unwrap_or(cores).clamp(1, work.len().max(1));
+    let next = AtomicUsize::new(0);
+    let done = AtomicUsize::new(0);
+    let reports = Mutex::new(Vec::new());
+    progress(0, work.len());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some((index, item)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    work.get(index).map(|item| (index, item))
+                } {
+                    let report = play_one(item);
+                    reports
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((index, report));
+                    progress(
+                        done.fetch_add(1, Ordering::Relaxed).saturating_add(1),
+                        work.len(),
+                    );
+                }
+            });
+        }
+    });
+    let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    reports.sort_by_key(|(index, _)| *index);
+    reports.into_iter().map(|(_, report)| report).collect()
+}
+
+fn play_one((suite, case, module): &(&Suite, &Case, &Module)) -> CaseReport {
+    let began = Instant::now();
+    let played = play(suite, case, module);
+    let verdict = if played.mismatches.is_empty() {
+        Verdict::Passed
+    } else {
+        Verdict::Failed
+    };
+    CaseReport {
+        file: suite.path.clone(),
+        line: case.at.line,
+        name: case.name.clone(),
+        verdict,
+        mismatches: played.mismatches,
+        logs: played.logs,
+        elapsed: began.elapsed(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Tokens of a suite: how they are made, and the mint that signs each once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Map, Value as Json, json};
+
+use super::clock;
+use super::document::{At, Node, Problems};
+use super::keys::{Keys, change};
+use super::reader::{self, Fields};
+
+/// Claims that hold a NumericDate (RFC 7519 section 2): a shift like `+5m` in them is made one.
+const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
+
+#[derive(Clone, Debug, Default)]
+struct Spec {
+    at: At,
+    key: Option<String>,
+    header: Map<String, Json>,
+    claims: Map<String, Json>,
+    signature: Signature,
+    raw: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Signature {
+    #[default]
+    Valid,
+    /// One bit is wrong.
+    Flipped,
+    /// Nothing after the second dot.
+    Empty,
+}
+
+/// The mint.
+#[derive(Default)]
+pub(crate) struct Tokens {
+    specs: BTreeMap<String, Spec>,
+    made: Mutex<HashMap<(String, u64), String>>,
+}
+
+impl Tokens {
+    /// Reads `tokens: { NAME: { key, like, header, claims, signature, raw } }`.
+    pub(crate) fn read(node: &Node, keys: &Keys, problems: &mut Problems) -> Self {
+        let mut tokens = Self::default();
+        for (name, at, node) in reader::map(node, "tokens", problems).unwrap_or_default() {
+            if let Some(spec) = tokens.read_one(*at, node, keys, problems) {
+                tokens.specs.insert(name.clone(), spec);
+            }
+        }
+        tokens
+    }
+
+    fn read_one(&self, at: At, node: &Node, keys: &Keys, problems: &mut Problems) -> Option<Spec> {
+        let mut fields = Fields::of(node, "a token", problems)?;
+        let mut spec = Spec::default();
+        if let Some(like) = fields.text("like", problems) {
+            match self.specs.get(&like) {
+                Some(known) => spec = known.clone(),
+                None => problems.add(at, format!("there is no token `{like}` above")),
+            }
+        }
+        spec.at = at;
+        if let Some(key) = fields.text("key", problems) {
+            if keys.get(&key).is_none() {
+                problems.add(at, format!("there is no key `{key}`"));
+            }
+            spec.key = Some(key);
+        }
+        for (name, target) in [("header", &mut spec.header), ("claims", &mut spec.claims)] {
+            match fields.take(name).map(reader::json) {
+                None => {}
+                // Nulls stay: in claims they are values, in headers they take a member out.
+                Some(Json::Object(members)) => target.extend(members),
+                Some(_) => problems.add(at, format!("`{name}` must be a map")),
+            }
+        }
+        match fields.text("signature", problems).as_deref() {
+            None => {}
+            Some("valid") => spec.signature = Signature::Valid,
+            Some("flipped") => spec.signature = Signature::Flipped,
+            Some("empty") => spec.signature = Signature::Empty,
+            Some(_) => problems.add(at, "`signature` is valid, flipped or empty"),
+        }
+        spec.raw = fields.text("raw", problems).or(spec.raw);
+        fields.finish("a token", problems);
+        if spec.key.is_none() && spec.raw.is_none() {
+            problems.add(at, "a token needs a `key`, or its text as `raw`");
+        }
+        Some(spec)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.specs.contains_key(name)
+    }
+
+    /// The token as text, made when the clock stood at so many seconds.
+    pub(crate) fn get(&self, name: &str, now: u64, keys: &Keys) -> Result<String, String> {
+        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = (name.to_owned(), now);
+        if let Some(token) = made().get(&id) {
+            return Ok(token.clone());
+        }
+        let spec = self
+            .specs
+            .get(name)
+            .ok_or_else(|| format!("there is no token `{name}`"))?;
+        let token = mint(spec, now, keys)?;
+        made().insert(id, token.clone());
+        Ok(token)
+    }
+}
+
+fn mint(spec: &Spec, now: u64, keys: &Keys) -> Result<String, String> {
+    if let Some(raw) = &spec.raw {
+        return Ok(raw.clone());
+    }
+    let name = spec.key.as_deref().unwrap_or_default();
+    let key = keys
+        .get(name)
+        .ok_or_else(|| format!("there is no key `{name}`"))?;
+    let mut header = Map::new();
+    header.insert("alg".to_owned(), json!(key.algorithm_name));
+    if let Some(kid) = &key.kid {
+        header.insert("kid".to_owned(), json!(kid));
+    }
+    change(&mut header, spec.header.clone());
+    let claims: Map<String, Json> = spec
+        .claims
+        .iter()
+        .map(|(name, value)| (name.clone(), date(name, value, now)))
+        .collect();
+    let message = format!("{}.{}", part(&header), part(&claims));
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.private, key.algorithm)
+        .map_err(|error| format!("line {}: {error}", spec.at.line))?;
+    let signature = match spec.signature {
+        Signature::Valid => signature,
+        Signature::Flipped => flip(&signature),
+        Signature::Empty => String::new(),
+    };
+    Ok(format!("{message}.{signature}"))
+}
+
+fn date(name: &str, value: &Json, now: u64) -> Json {
+    let shift = value
+        .as_str()
+        .filter(|_| DATES.contains(&name))
+        .and_then(clock::shift);
+    match shift {
+        Some(seconds) => json!(now.saturating_add_signed(seconds)),
+        None => value.clone(),
+    }
+}
+
+fn part(object: &Map<String, Json>) -> String {
+    base64url(Json::Object(object.clone()).to_string().as_bytes())
+}
+
+/// RFC 4648 section 5 without padding.
+fn base64url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let mut group = [0u8; 4];
+        for (to, from) in group.iter_mut().skip(1).zip(chunk) {
+            *to = *from;
+        }
+        let bits = u32::from_be_bytes(group);
+        for digit in 0..=chunk.len() {
+            let shift = 18u32.saturating_sub(u32::try_from(digit).unwrap_or(0).saturating_mul(6));
+            let index = usize::try_from((bits >> shift) & 63).unwrap_or(0);
+            text.push(char::from(ALPHABET.get(index).copied().unwrap_or(b'A')));
+        }
+    }
+    text
+}
+
+/// Changes one bit in the middle; still base64url of the same length.
+fn flip(signature: &str) -> String {
+    let middle = signature.len() / 2;
+    signature
+        .char_indices()
+        .map(|(index, c)| match (index == middle, c) {
+            (true, 'A') => 'B',
+            (true, _) => 'A',
+            (false, c) => c,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::parse;
+    use super::*;
+    use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+
+    fn suite(text: &str) -> (Keys, Tokens, Problems) {
+        let mut problems = Problems::default();
+        let node = parse(text).unwrap();
+        let mut fields = Fields::of(&node, "a suite", &mut problems).unwrap();
+        let keys = Keys::read(fields.take("keys").unwrap(), &mut problems);
+        let tokens = Tokens::read(fields.take("tokens").unwrap(), &keys, &mut problems);
+        (keys, tokens, problems)
+    }
+
+    #[test]
+    fn base64url_of_every_length() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg"),
+            ("fo", "Zm8"),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg"),
+        ] {
+            assert_eq!(base64url(bytes.as_bytes()), text);
+        }
+        assert_eq!(base64url(&[0xff, 0xfe, 0xfd]), "__79");
+    }
+
+    #[test]
+    fn every_algorithm_signs_what_its_public_key_verifies() {
+        for (name, algorithm) in [
+            ("ES256", Algorithm::ES256),
+            ("EdDSA", Algorithm::EdDSA),
+            ("RS256", Algorithm::RS256),
+        ] {
+            let text = format!(
+                "keys: {{ k: {{ algorithm: {name} }} }}\n\
+                 tokens: {{ t: {{ key: k, claims: {{ sub: a, exp: +5m, aud: x }} }}, f: {{ like: t, signature: flipped }} }}"
+            );
+            let (keys, tokens, problems) = suite(&text);
+            assert!(problems.0.is_empty(), "{problems:?}");
+            let jwk = serde_json::from_value(keys.get("k").unwrap().jwk.clone()).unwrap();
+            let key = DecodingKey::from_jwk(&jwk).unwrap();
+            let mut validation = Validation::new(algorithm);
+            validation.set_audience(&["x"]);
+            let token = tokens.get("t", 4_000_000_000, &keys).unwrap();
+            let claims = decode::<Json>(&token, &key, &validation).unwrap().claims;
+            assert_eq!(claims["exp"], 4_000_000_300u64);
+            let flipped = tokens.get("f", 4_000_000_000, &keys).unwrap();
+            assert!(decode::<Json>(&flipped, &key, &validation).is_err());
+        }
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_place() {
+        let (_, _, problems) =
+            suite("keys: { k: { algorithm: HS256 } }\ntokens:\n  t: { key: x }\n  u: { like: z }");
+        let text: Vec<String> = problems
+            .0
+            .iter()
+            .map(|(at, message)| format!("{}: {message}", at.line))
+            .collect();
+        assert_eq!(text.len(), 4, "{text:?}");
+        assert!(text[1].starts_with("3: there is no key `x`"), "{text:?}");
+        assert!(text[2].starts_with("4: there is no token `z`"), "{text:?}");
+    }
+}

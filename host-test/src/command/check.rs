@@ -1,0 +1,57 @@
+//! `host-test check`: a configuration, as the filter itself judges it.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Args;
+use host_test::{HostOptions, Level, Process, Worker};
+
+use super::plugin::Plugin;
+
+/// Gives a configuration to the filter and shows what it says about it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  host-test check --wasm token-guard.wasm --config policy.yaml
+  host-test check --wasm token-guard.wasm --config policy.yaml --env SECRET -q
+
+The filter's own lines go to standard output. Exit status: 0 taken, 1 refused, 2 the filter can't run.")]
+pub(crate) struct Check {
+    #[command(flatten)]
+    plugin: Plugin,
+    /// Show only what is wrong: lines of level warn and above
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+impl Check {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let module = self.plugin.module()?;
+        let plugin = self.plugin.plugin()?;
+        let mut worker = Worker::new(&module, plugin, HostOptions::default(), &Process::new());
+        let started = worker.start();
+        let least = if self.quiet {
+            Level::Warn
+        } else {
+            Level::Trace
+        };
+        for line in started.logs.iter().filter(|line| line.level >= least) {
+            println!("{}: {}", line.level, line.message);
+        }
+        let file = match &self.plugin.config {
+            Some(path) => path.display().to_string(),
+            None => "the empty configuration".to_owned(),
+        };
+        if started.configured {
+            if !self.quiet {
+                println!("{file}: taken by the filter");
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        match started.failure {
+            Some(why) => println!("{file}: the filter trapped: {why}"),
+            None => println!("{file}: refused by the filter"),
+        }
+        Ok(ExitCode::FAILURE)
+    }
+}

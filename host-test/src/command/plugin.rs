@@ -1,0 +1,61 @@
+//! The filter and its configuration, as every subcommand names them.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use host_test::{Module, PluginConfig};
+
+/// Which filter, and how it is configured.
+#[derive(Debug, Args)]
+pub(crate) struct Plugin {
+    /// The filter, a .wasm file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) wasm: PathBuf,
+    /// Plugin configuration, given to the filter as it is
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// VM configuration, given to the filter as it is
+    #[arg(long, value_name = "FILE")]
+    vm_config: Option<PathBuf>,
+    /// Name of the plugin
+    #[arg(long, default_value = "filter")]
+    name: String,
+    /// Root id, for modules with several filters
+    #[arg(long, default_value = "")]
+    root_id: String,
+    /// Id of the VM; shared data belongs to it
+    #[arg(long, default_value = "host-test")]
+    vm_id: String,
+    /// An environment variable that the filter sees; alone, its value is taken from this command's environment
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    env: Vec<String>,
+}
+
+impl Plugin {
+    pub(crate) fn module(&self) -> Result<Module> {
+        let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
+        Module::compile(&wasm).with_context(|| self.wasm.display().to_string())
+    }
+
+    pub(crate) fn plugin(&self) -> Result<PluginConfig> {
+        let read = |path: &Option<PathBuf>| match path {
+            Some(path) => std::fs::read(path).with_context(|| path.display().to_string()),
+            None => Ok(Vec::new()),
+        };
+        let variable = |variable: &String| match variable.split_once('=') {
+            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+            None => std::env::var(variable)
+                .map(|value| (variable.clone(), value))
+                .with_context(|| format!("--env {variable}")),
+        };
+        Ok(PluginConfig {
+            name: self.name.clone(),
+            root_id: self.root_id.clone(),
+            vm_id: self.vm_id.clone(),
+            vm_configuration: read(&self.vm_config)?,
+            configuration: read(&self.config)?,
+            environment: self.env.iter().map(variable).collect::<Result<_>>()?,
+        })
+    }
+}
