@@ -216,8 +216,8 @@ mod tests {
         }
         println!("compact_jws: {files} files, {verified} verified tokens, {permitted} permits");
         assert!(
-            (verified + permitted) * 10 >= files,
-            "too few valid tokens to start from"
+            verified >= 3 && permitted >= 4,
+            "a corpus of refusals says nothing"
         );
     }
 }
