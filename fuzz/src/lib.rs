@@ -5,6 +5,7 @@
 
 pub mod compact_jws;
 pub mod key_set;
+pub mod policy_document;
 
 /// The files of `corpus/<target>`, by name.
 #[cfg(test)]

@@ -1,0 +1,219 @@
+//! Target `policy_document`: whatever comes as a policy, a condition or a path, nothing panics, a document is either reported or compiled,
+//! and a compiled policy leads to each of its routes.
+//!
+//! The first line of an input may say what it is: `#when` for the text of a condition, `#path` for a request path. All else is a
+//! document.
+
+use portcullis_policy::path::canonical;
+use portcullis_policy::{
+    Access, Denied, Facts, Mode, Policy, RequestFacts, Section, Selected, Sink, document,
+};
+use serde_json::{Map, Value, json};
+
+/// A segment and label that routes of the corpus don't have. A document that has it is not walked.
+const STRANGER: &str = "zz9";
+
+/// What became of an input.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A document or condition with mistakes, or a path that is refused.
+    Refused,
+    /// A good one; how many times its routes permitted a request.
+    Good {
+        /// Permits, anonymous ones included.
+        permits: usize,
+    },
+}
+
+/// Checks one input.
+pub fn run(data: &[u8]) -> Outcome {
+    if let Some(condition) = data.strip_prefix(b"#when\n") {
+        let condition = String::from_utf8_lossy(condition);
+        let document = json!({ "routes": [
+            { "match": { "path": "/{id}/{item}" }, "require": {}, "when": condition },
+        ] });
+        return check_document(document.to_string().as_bytes());
+    }
+    if let Some(path) = data.strip_prefix(b"#path\n") {
+        return check_path(&String::from_utf8_lossy(path));
+    }
+    check_document(data)
+}
+
+fn check_document(text: &[u8]) -> Outcome {
+    let sink = Sink::new();
+    let node = document::parse(text, &sink);
+    let parsed_well = sink.count() == 0;
+    assert!(
+        node.is_some() || !parsed_well,
+        "neither a tree nor a mistake"
+    );
+    let policy = node.as_ref().and_then(|node| {
+        let mut section = Section::root(node, &sink)?;
+        Policy::compile(
+            &mut section,
+            &["https://login.example.com", "https://partner.example.com"],
+        )
+    });
+    match sink.finish() {
+        Err(problems) => {
+            // A document is refused as a whole; what it is refused for can be logged, a line for each mistake.
+            let lines = problems.to_string();
+            let expected = problems.as_slice().len() + usize::from(problems.more() > 0);
+            assert_eq!(lines.lines().count(), expected, "{lines}");
+            assert!(
+                !lines.contains(|c: char| c.is_control() && c != '\n'),
+                "{lines:?}"
+            );
+            Outcome::Refused
+        }
+        Ok(()) => {
+            let policy = policy.expect("no mistake, so a policy");
+            let walked = !String::from_utf8_lossy(text)
+                .to_ascii_lowercase()
+                .contains(STRANGER);
+            Outcome::Good {
+                permits: if walked { walk(&policy) } else { 0 },
+            }
+        }
+    }
+}
+
+/// Makes a request for each route and decides about it with several tokens.
+fn walk(policy: &Policy) -> usize {
+    let mut permits = 0;
+    for route in policy.routes().iter().take(200) {
+        let (shape, is_prefix) = match route.pattern() {
+            pattern if pattern.ends_with("/*") => (pattern[..pattern.len() - 2].to_owned(), true),
+            pattern => (pattern, false),
+        };
+        let mut path = String::new();
+        for segment in shape.split('/').skip(1) {
+            path.push('/');
+            path.push_str(if segment.starts_with('{') {
+                STRANGER
+            } else {
+                segment
+            });
+        }
+        if is_prefix {
+            // Deeper than any template reaches.
+            path.push_str(&format!("/{STRANGER}").repeat(40));
+        }
+        let path = canonical(&path, Mode::Refuse).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let method = route.methods().first().map_or("ZZ9", String::as_str);
+        let host = match route.hosts().next() {
+            Some(host) => host.replace('*', STRANGER),
+            None => format!("{STRANGER}.invalid"),
+        };
+        match policy.select(&host, method, &path) {
+            Selected::Route(found) if is_prefix => assert!(found.index() < policy.routes().len()),
+            Selected::Route(found) => assert_eq!(
+                found.name(),
+                route.name(),
+                "{method} {host}{}",
+                path.as_str()
+            ),
+            other => panic!(
+                "{method} {host}{} of {}: {other:?}",
+                path.as_str(),
+                route.name()
+            ),
+        }
+        for claims in tokens() {
+            let facts = Facts {
+                issuer: "https://login.example.com",
+                audiences: &["api".to_owned()],
+                scopes: &["orders:read".to_owned(), "a".to_owned()],
+                claims: &claims,
+                request: RequestFacts {
+                    method,
+                    host: &host,
+                    path: &path,
+                },
+                source_address: Some("10.0.0.7"),
+                now: 1_800_000_000,
+            };
+            match route.decide(&facts) {
+                Ok(()) => permits += 1,
+                Err(denied) => {
+                    assert!(matches!(route.access(), Access::Required(_)));
+                    if let Denied::ConditionError { reason } = denied {
+                        assert!(reason.len() <= 200);
+                        assert!(!reason.contains("SECRET"), "{reason}");
+                    }
+                }
+            }
+        }
+    }
+    permits
+}
+
+/// Claims that conditions of the corpus ask for, none, and many.
+fn tokens() -> [Map<String, Value>; 3] {
+    let object = |value: Value| match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
+    [
+        object(json!({
+            "sub": "SECRET-alice", "tenant": STRANGER, "level": 5, "ratio": 0.5, "verified": true, "nothing": null, "exp": 1_800_000_100,
+            "roles": ["reader", "SECRET-writer"], "realm_access": { "roles": ["admin"] }, "a.b": "SECRET", "big": u64::MAX, "min": i64::MIN,
+        })),
+        Map::new(),
+        object(
+            json!({ "roles": (0..3000).map(|n| n % 7).collect::<Vec<_>>(), "tenant": "x".repeat(6000), "level": i64::MAX }),
+        ),
+    ]
+}
+
+fn check_path(raw: &str) -> Outcome {
+    let mut outcome = Outcome::Refused;
+    for mode in [Mode::Refuse, Mode::Rewrite] {
+        let Ok(path) = canonical(raw, mode) else {
+            continue;
+        };
+        outcome = Outcome::Good { permits: 0 };
+        let wire = path.rewritten().unwrap_or(raw);
+        let again = canonical(wire, Mode::Refuse).expect("what goes upstream is canonical");
+        assert_eq!(
+            (again.decoded(), again.query(), again.rewritten()),
+            (path.decoded(), path.query(), None)
+        );
+        assert_eq!(
+            path.as_str().matches('/').count(),
+            path.decoded().matches('/').count()
+        );
+        assert!(
+            path.segments()
+                .all(|segment| segment != "." && segment != "..")
+        );
+        assert!(!path.decoded().contains("//") && !path.decoded().contains('\\'));
+        assert!(!path.decoded().contains(char::is_control));
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_corpus_holds() {
+        for (name, data) in crate::corpus("policy_document") {
+            let outcome = run(&data);
+            if name.starts_with("good-") {
+                assert_ne!(outcome, Outcome::Refused, "{name}");
+            }
+            if name.starts_with("permit-") {
+                assert!(
+                    matches!(outcome, Outcome::Good { permits: 1.. }),
+                    "{name}: {outcome:?}"
+                );
+            }
+            if name.starts_with("refuse-") {
+                assert_eq!(outcome, Outcome::Refused, "{name}");
+            }
+        }
+    }
+}
