@@ -23,6 +23,7 @@ pub(crate) struct Job {
     command: Command,
     stdout: Option<PathBuf>,
     limit: Duration,
+    verdicts: (&'static str, &'static str),
 }
 
 /// How a child process ended.
@@ -45,6 +46,7 @@ impl Job {
             command,
             stdout: None,
             limit: DEFAULT_LIMIT,
+            verdicts: ("ok", "FAILED"),
         }
     }
 
@@ -57,6 +59,12 @@ impl Job {
     /// Another time limit than half an hour.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
+        self
+    }
+
+    /// Other words than `ok` and `FAILED` for its end.
+    pub(crate) fn verdicts(mut self, good: &'static str, bad: &'static str) -> Self {
+        self.verdicts = (good, bad);
         self
     }
 
@@ -122,7 +130,7 @@ impl Job {
         } else {
             status.to_string()
         };
-        step.end(ok);
+        step.end_with(if ok { self.verdicts.0 } else { self.verdicts.1 });
         Ok(Finished {
             ok,
             ending,

@@ -95,12 +95,16 @@ impl Step {
 
     /// The last line of the step: `ok` or `FAILED`, what it was, and how long it took.
     pub(crate) fn end(self, ok: bool) {
+        self.end_with(if ok { "ok" } else { "FAILED" });
+    }
+
+    /// The last line with another verdict.
+    pub(crate) fn end_with(self, verdict: &str) {
         if self.drawn {
             print!("\r\x1b[2K");
         }
-        let verdict = if ok { "ok" } else { "FAILED" };
         println!(
-            "   {verdict:<6} {:<62} {:>12}",
+            "   {verdict:<7} {:<62} {:>12}",
             self.what,
             elapsed(self.time())
         );

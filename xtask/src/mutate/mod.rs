@@ -30,6 +30,9 @@ pub(crate) fn run(workspace: &Workspace, name: Option<&str>) -> Result<Tally> {
     let mut bench = Bench::prepare(workspace)?;
     let mut table = Vec::new();
     let mut tally = Tally::default();
+    for mutation in &mutations {
+        bench.try_unbroken(mutation);
+    }
     let mut last = Instant::now();
     for mutation in &mutations {
         let verdict = bench.judge(mutation);
@@ -98,6 +101,14 @@ fn read_all(workspace: &Workspace, name: Option<&str>) -> Result<Vec<Mutation>> 
     Ok(mutations)
 }
 
+/// What a test is run for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Run {
+    Unbroken,
+    Build,
+    Broken,
+}
+
 /// The copy of the tree and what is known about its tests.
 struct Bench<'w> {
     workspace: &'w Workspace,
@@ -121,30 +132,28 @@ impl<'w> Bench<'w> {
         })
     }
 
-    /// `Ok` when the mutation is noticed by its test.
-    fn judge(&mut self, mutation: &Mutation) -> Result<()> {
-        self.copy.sync(self.workspace)?;
-        self.baseline(mutation)?;
-        self.copy.apply(mutation)?;
-        let verdict = self.with_mutation(mutation);
-        self.copy.sync(self.workspace)?;
-        verdict
-    }
-
-    /// The named test exists and passes on the unbroken tree.
-    fn baseline(&mut self, mutation: &Mutation) -> Result<()> {
+    /// Runs the mutation's test on the unbroken tree, once for each test. All of them run before the first mutation, so
+    /// that the tree is compiled once for all.
+    fn try_unbroken(&mut self, mutation: &Mutation) {
         if !self.baselines.contains_key(&mutation.test) {
             let result = self.passes(mutation).map_err(|error| format!("{error:#}"));
             self.baselines.insert(mutation.test.clone(), result);
         }
-        match self.baselines.get(&mutation.test) {
-            Some(Err(error)) => bail!("its test does not pass on the unbroken tree: {error}"),
-            _ => Ok(()),
+    }
+
+    /// `Ok` when the mutation is noticed by its test.
+    fn judge(&mut self, mutation: &Mutation) -> Result<()> {
+        if let Some(Err(error)) = self.baselines.get(&mutation.test) {
+            bail!("its test does not pass on the unbroken tree: {error}");
         }
+        // What the mutation before has changed is taken back here: one build does for both.
+        self.copy.sync(self.workspace)?;
+        self.copy.apply(mutation)?;
+        self.with_mutation(mutation)
     }
 
     fn passes(&self, mutation: &Mutation) -> Result<()> {
-        let done = self.test(mutation, "whole", &[])?;
+        let done = self.test(mutation, Run::Unbroken)?;
         let tally = Tally::read(&done.text());
         if !done.ok {
             done.show_tail();
@@ -157,12 +166,12 @@ impl<'w> Bench<'w> {
     }
 
     fn with_mutation(&self, mutation: &Mutation) -> Result<()> {
-        let built = self.test(mutation, "build", &["--no-run"])?;
+        let built = self.test(mutation, Run::Build)?;
         if !built.ok {
             built.show_tail();
             bail!("the broken tree does not compile: a test must fail, not the compiler");
         }
-        let done = self.test(mutation, "broken", &[])?;
+        let done = self.test(mutation, Run::Broken)?;
         let tally = Tally::read(&done.text());
         match (done.ok, tally.failed) {
             (true, _) => bail!("`{}` still passes", mutation.test),
@@ -175,10 +184,16 @@ impl<'w> Bench<'w> {
     }
 
     /// Runs the mutation's test command in the copy, with the filter built there when the test needs it.
-    fn test(&self, mutation: &Mutation, stage: &str, before_filter: &[&str]) -> Result<Finished> {
+    fn test(&self, mutation: &Mutation, run: Run) -> Result<Finished> {
         let here = Workspace::at(self.copy.root().to_owned());
         let mut command = here.cargo();
-        command.args(mutation.arguments_with(before_filter)).env(
+        let more: &[&str] = if run == Run::Build {
+            &["--no-run"]
+        } else {
+            &[]
+        };
+        command.args(mutation.arguments_with(more));
+        command.env(
             "CARGO_TARGET_DIR",
             self.workspace.target("mutations/target"),
         );
@@ -186,10 +201,19 @@ impl<'w> Bench<'w> {
             command.env("PORTCULLIS_WASM", self.filter(&here)?);
             command.env("PORTCULLIS_GUESTS", self.workspace.target("dist/guests"));
         }
+        let (word, good, bad) = match run {
+            Run::Unbroken => ("unbroken", "ok", "FAILED"),
+            Run::Build => ("builds", "ok", "FAILED"),
+            Run::Broken => ("broken", "MISSED", "noticed"),
+        };
         let log = self
             .workspace
-            .log(&format!("mutate-{}-{stage}", mutation.name));
-        Job::new(format!("{} ({stage})", mutation.name), log, command).run()
+            .log(&format!("mutate-{}-{word}", mutation.name));
+        let what = match run {
+            Run::Unbroken => format!("{} (unbroken)", mutation.test),
+            Run::Build | Run::Broken => format!("{} ({word})", mutation.name),
+        };
+        Job::new(what, log, command).verdicts(good, bad).run()
     }
 
     /// The filter of the copy, in a target folder of its own.

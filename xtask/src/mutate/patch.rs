@@ -12,9 +12,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Packages that bring wasmtime.
-const HEAVY: [&str; 2] = ["portcullis-conformance", "host-test"];
-
 /// One checked-in patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mutation {
@@ -89,15 +86,13 @@ impl Mutation {
 
     /// The arguments for cargo, with `more` before a `--`.
     ///
-    /// A package that brings wasmtime is found by its target alone: without `-p` features are those of the main build,
-    /// and wasmtime isn't compiled again.
+    /// An integration test is found by its name alone: without `-p` features are those of the main build, and what
+    /// that has compiled is not compiled again.
     pub(crate) fn arguments_with<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
         let mut arguments: Vec<&str> = self.test.split_whitespace().skip(1).collect();
-        let package = arguments
-            .windows(2)
-            .position(|pair| pair[0] == "-p" && HEAVY.contains(&pair[1]));
+        let package = arguments.iter().position(|argument| *argument == "-p");
         if let Some(at) = package.filter(|_| arguments.contains(&"--test")) {
-            arguments.drain(at..at + 2);
+            arguments.drain(at..arguments.len().min(at + 2));
         }
         let at = arguments
             .iter()

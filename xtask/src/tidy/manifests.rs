@@ -35,8 +35,8 @@ pub(crate) struct Dependency {
 /// Packages whose lints are their own, because an ABI cannot be met without `unsafe`.
 const OWN_LINTS: [&str; 3] = ["portcullis-abi", "guest-well-behaved", "guest-hostile"];
 
-/// Packages that are wasm modules: natively they are only checked.
-const WASM: [&str; 3] = ["token-guard", "guest-well-behaved", "guest-hostile"];
+/// Packages that are wasm modules and nothing else: natively they are only checked.
+const WASM: [&str; 2] = ["guest-well-behaved", "guest-hostile"];
 
 /// Reads every package of the workspace and of `fuzz/`, which is a workspace of its own.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Package>> {
@@ -143,7 +143,7 @@ fn judge(package: &Package, text: &str) -> Vec<Finding> {
         ));
     }
     if package.default_member == WASM.contains(&package.name.as_str()) {
-        let text = "`default-members` in Cargo.toml must list all packages but the wasm modules: features are \
+        let text = "`default-members` in Cargo.toml must list all packages but the guests: features are \
                     resolved over them";
         findings.push(Finding::new(&package.manifest, 0, text));
     }
