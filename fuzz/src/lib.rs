@@ -4,6 +4,7 @@
 //! `fuzz_targets/name.rs` with its `[[bin]]`; and a folder `corpus/name`, whose files a test replays.
 
 pub mod compact_jws;
+pub mod engine_operations;
 pub mod key_set;
 pub mod policy_document;
 

@@ -1,0 +1,471 @@
+//! The operations, and what is asserted after each.
+
+use std::collections::BTreeSet;
+
+use portcullis_engine::{
+    Call, Config, FlightId, Forward, Guard, GuardOptions, Pending, Reason, Reject, Reply,
+    RequestHead, Step, UnixTime, WaiterId,
+};
+use portcullis_jose::Software;
+use serde_json::json;
+
+use super::Outcome;
+use super::mint::{ISSUERS, KIDS, Minted, Recipe, Signer};
+use super::model::{BUILT_AT, DOCUMENT, FLIGHT, MOST_WAITING, Model, Route};
+
+/// Most operations of one input.
+const MOST_OPERATIONS: usize = 300;
+
+/// A request, for as long as it is not decided.
+#[derive(Debug, Clone)]
+struct Sent {
+    token: Option<Minted>,
+    /// `Authorization` came twice.
+    twice: bool,
+    /// It sent an identity header of its own.
+    spoof: bool,
+    route: Route,
+    pauses: u32,
+}
+
+/// A call under way.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    flight: FlightId,
+    issuer: usize,
+    deadline: u64,
+}
+
+/// One input being played.
+pub(super) struct Story<'d> {
+    input: std::slice::Iter<'d, u8>,
+    guard: Guard,
+    wakes_others: bool,
+    model: Model,
+    host_ms: u64,
+    rand: u128,
+    slots: Vec<Minted>,
+    /// The keys that each issuer publishes, by bit.
+    published: [u8; ISSUERS.len()],
+    open: Vec<Open>,
+    dead: Vec<FlightId>,
+    paused: Vec<(Pending, Sent)>,
+    lost: BTreeSet<WaiterId>,
+    outcome: Outcome,
+}
+
+impl<'d> Story<'d> {
+    pub(super) fn new(data: &'d [u8]) -> Self {
+        let mut input = data.iter();
+        let wakes_others = input.next().is_none_or(|byte| byte % 4 != 0);
+        let config = Config::parse(DOCUMENT.as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let built_at = UnixTime::from_millis(BUILT_AT);
+        let options = GuardOptions {
+            built_at,
+            seed: 1,
+            wakes_others,
+        };
+        let host_ms = BUILT_AT + 1_000_000;
+        let good = |issuer| {
+            Recipe {
+                issuer,
+                ..Recipe::default()
+            }
+            .mint(host_ms)
+        };
+        Self {
+            input,
+            guard: Guard::new(config, options, Box::new(Software)),
+            wakes_others,
+            model: Model::default(),
+            host_ms,
+            rand: 1,
+            slots: vec![good(0), good(1), good(0), good(1)],
+            published: [1, 1],
+            open: Vec::new(),
+            dead: Vec::new(),
+            paused: Vec::new(),
+            lost: BTreeSet::new(),
+            outcome: Outcome::default(),
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.input.next().copied().unwrap_or(0)
+    }
+
+    fn now(&self) -> UnixTime {
+        UnixTime::from_millis(self.host_ms)
+    }
+
+    fn rand(&mut self) -> u128 {
+        self.rand = self
+            .rand
+            .wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645)
+            .wrapping_add(1);
+        self.rand
+    }
+
+    pub(super) fn play(mut self) -> Outcome {
+        for _ in 0..MOST_OPERATIONS {
+            let Some(operation) = self.input.next() else {
+                break;
+            };
+            match operation % 16 {
+                0..=5 => self.send(),
+                6 | 7 => self.mint(),
+                8 | 9 => self.reply(),
+                10 => self.tick(),
+                11 => self.host_ms = self.host_ms.saturating_add(u64::from(self.byte()) * 40),
+                12 => self.move_clock(),
+                13 => {
+                    let issuer = usize::from(self.byte()) % ISSUERS.len();
+                    self.published[issuer] = self.byte() % 16;
+                }
+                14 => self.lose(),
+                _ => self.reply_late(),
+            }
+            self.check_bounds();
+        }
+        self.outcome
+    }
+
+    fn check_bounds(&mut self) {
+        assert!(self.guard.waiting() <= MOST_WAITING);
+        assert!(self.open.len() <= 32, "{} flights", self.open.len());
+        if self.wakes_others {
+            for issuer in 0..ISSUERS.len() {
+                let flights = self
+                    .open
+                    .iter()
+                    .filter(|open| open.issuer == issuer)
+                    .count();
+                assert!(flights <= 1, "{flights} flights for one issuer");
+            }
+        }
+        for (series, delta) in self.guard.drain_metrics() {
+            assert!(delta > 0, "{}", series.name());
+        }
+    }
+
+    fn mint(&mut self) {
+        let slot = usize::from(self.byte()) % 8;
+        let recipe = Recipe {
+            issuer: self.byte(),
+            number: self.byte(),
+            flaw: self.byte(),
+            detail: self.byte(),
+            subject: self.byte(),
+        };
+        // Issuers know the time, whatever the proxy's clock says.
+        let minted = recipe.mint(self.model.now().max(BUILT_AT));
+        match self.slots.get_mut(slot) {
+            Some(place) => *place = minted,
+            None => self.slots.push(minted),
+        }
+    }
+
+    fn send(&mut self) {
+        let (slot, route, source, flags) = (self.byte(), self.byte(), self.byte(), self.byte());
+        let token = self.slots.get(usize::from(slot) % 9).cloned();
+        let sent = Sent {
+            token,
+            twice: flags % 32 == 31,
+            spoof: flags % 4 == 0,
+            route: Route::of(route),
+            pauses: 0,
+        };
+        let bearer = sent
+            .token
+            .as_ref()
+            .map(|token| format!("Bearer {}", token.text));
+        let mut headers: Vec<(&[u8], &[u8])> = vec![
+            (b":method", b"GET"),
+            (b":scheme", b"https"),
+            (b":authority", b"api.example.com"),
+            (b":path", sent.route.path().as_bytes()),
+        ];
+        if let Some(bearer) = &bearer {
+            for _ in 0..=u8::from(sent.twice) {
+                headers.push((b"authorization", bearer.as_bytes()));
+            }
+        }
+        if sent.spoof {
+            headers.push((b"X_Subject", b"root"));
+        }
+        let source = format!("192.0.2.{}:80", source % 8);
+        let head = RequestHead {
+            headers: &headers,
+            declared: Some(headers.len()),
+            source_address: Some(source.as_bytes()),
+        };
+        self.outcome.requests += 1;
+        let (now, rand) = (self.now(), self.rand());
+        let may_judge = self.model.observe(self.host_ms).is_some();
+        if let Some(token) = &sent.token {
+            self.outcome.tokens += 1;
+            self.outcome.valid += u64::from(may_judge && self.model.is_valid(token));
+        }
+        let step = self.guard.begin(now, rand, &head);
+        self.judge(step, sent, may_judge);
+    }
+
+    /// Compares a step with what the model says.
+    fn judge(&mut self, step: Step, mut sent: Sent, may_judge: bool) {
+        let shows = sent.token.as_ref().filter(|_| sent.route != Route::Open);
+        let deserves = may_judge
+            && !sent.twice
+            && shows.is_some_and(|token| self.model.deserves(token, sent.route));
+        let open = may_judge && shows.is_none() && matches!(sent.route, Route::Open | Route::Maybe);
+        match step {
+            Step::Forward(forward) => {
+                assert!(deserves || open, "a permit that nobody deserves: {sent:?}");
+                self.outcome.permits += u64::from(deserves);
+                check_forward(&forward, &sent, deserves);
+                check_event(
+                    &forward.outcome().event_line(self.now()),
+                    sent.token.as_ref(),
+                );
+            }
+            Step::Reject(reject) => {
+                let reason = reject.outcome().reason();
+                let spent = matches!(reason, Reason::SourceFailures | Reason::TotalFailures);
+                assert!(
+                    !(open || deserves && !spent),
+                    "{reason:?} for who deserves to pass: {sent:?}"
+                );
+                let no_clock = matches!(reason, Reason::ClockMissing | Reason::ClockBeforeBuild);
+                assert_eq!(no_clock, !may_judge);
+                assert_ne!(reason, Reason::StateMissing);
+                check_reject(&reject);
+                check_event(
+                    &reject.outcome().event_line(self.now()),
+                    sent.token.as_ref(),
+                );
+            }
+            Step::Call {
+                flight,
+                call,
+                pending,
+            } => {
+                let issuer = self.note_call(flight, &call);
+                self.model.note_fetch(issuer);
+                self.pause(pending, &mut sent, deserves || open);
+                self.paused.last_mut().expect("just paused").1 = sent;
+            }
+            Step::Wait {
+                flight, pending, ..
+            } => {
+                assert!(self.wakes_others);
+                assert!(
+                    self.open.iter().any(|open| open.flight == flight),
+                    "waits for nothing"
+                );
+                self.pause(pending, &mut sent, deserves || open);
+                self.paused.last_mut().expect("just paused").1 = sent;
+            }
+        }
+    }
+
+    fn pause(&mut self, pending: Pending, sent: &mut Sent, deserves: bool) {
+        assert!(!deserves, "who deserves to pass need not wait: {sent:?}");
+        sent.pauses += 1;
+        assert!(sent.pauses <= 2, "an unbounded chain of waits");
+        self.outcome.waits += 1;
+        self.paused.push((pending, sent.clone()));
+    }
+
+    fn note_call(&mut self, flight: FlightId, call: &Call) -> usize {
+        let issuer = usize::from(&*call.cluster == "b");
+        let authority = call.headers.iter().find(|(name, _)| *name == ":authority");
+        let wanted = ["a.example.com", "b.example.com"][issuer];
+        assert_eq!(authority.map(|(_, value)| &**value), Some(wanted));
+        let deadline = self.model.now() + FLIGHT;
+        self.open.push(Open {
+            flight,
+            issuer,
+            deadline,
+        });
+        issuer
+    }
+
+    fn tick(&mut self) {
+        self.model.observe(self.host_ms);
+        let now = self.model.now();
+        let (over, open) = std::mem::take(&mut self.open)
+            .into_iter()
+            .partition(|open| now >= open.deadline);
+        self.open = open;
+        let over: Vec<Open> = over;
+        self.dead.extend(over.into_iter().map(|open| open.flight));
+        let (host_now, rand) = (self.now(), self.rand());
+        let ticked = self.guard.tick(host_now, rand);
+        for outgoing in ticked.calls {
+            self.note_call(outgoing.flight, &outgoing.call);
+        }
+        self.resume(ticked.woken);
+    }
+
+    fn reply(&mut self) {
+        let (which, kind, mask) = (self.byte(), self.byte(), self.byte());
+        if self.open.is_empty() {
+            return;
+        }
+        let open = self.open.remove(usize::from(which) % self.open.len());
+        let keys = |issuer: usize, mask: u8| -> Vec<Signer> {
+            (0..KIDS.len())
+                .filter(|number| mask & (1 << number) != 0)
+                .map(|number| Signer { issuer, number })
+                .collect()
+        };
+        let (status, brought) = match kind % 16 {
+            0..=7 => (200, Some(keys(open.issuer, self.published[open.issuer]))),
+            // An answer from another time, or one that was mixed up on the way.
+            8 => (200, Some(keys(open.issuer, mask))),
+            9 => (200, Some(keys(1 - open.issuer, mask))),
+            10 => (503, Some(keys(open.issuer, 15))),
+            _ => (200, None),
+        };
+        let body = match &brought {
+            Some(keys) => {
+                json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()}).to_string()
+            }
+            None => "{\"keys\":[".to_owned(),
+        };
+        let reply = match kind % 16 {
+            12 => Reply::TimedOut,
+            13 => Reply::Unreachable,
+            14 => Reply::TooLarge,
+            _ => Reply::Response {
+                status,
+                headers: &[],
+                body: body.as_bytes(),
+            },
+        };
+        self.model.observe(self.host_ms);
+        if let (200, Some(keys)) = (status, brought) {
+            self.model.load(open.issuer, keys);
+        }
+        let (now, rand) = (self.now(), self.rand());
+        let woken = self.guard.complete(open.flight, now, rand, reply);
+        self.dead.push(open.flight);
+        self.resume(woken);
+    }
+
+    /// A reply to a flight that is over changes nothing, whatever it says.
+    fn reply_late(&mut self) {
+        let which = usize::from(self.byte());
+        if self.dead.is_empty() {
+            return;
+        }
+        let flight = self.dead[which % self.dead.len()];
+        let all = (0..KIDS.len()).map(|number| Signer { issuer: 0, number }.jwk());
+        let body = json!({"keys": all.collect::<Vec<_>>()}).to_string();
+        self.model.observe(self.host_ms);
+        let (now, rand) = (self.now(), self.rand());
+        let reply = Reply::Response {
+            status: 200,
+            headers: &[],
+            body: body.as_bytes(),
+        };
+        assert!(self.guard.complete(flight, now, rand, reply).is_empty());
+    }
+
+    fn resume(&mut self, woken: Vec<WaiterId>) {
+        let distinct: BTreeSet<_> = woken.iter().copied().collect();
+        assert_eq!(distinct.len(), woken.len(), "woken twice");
+        for waiter in woken {
+            let Some(at) = self
+                .paused
+                .iter()
+                .position(|(pending, _)| pending.waiter() == waiter)
+            else {
+                assert!(self.lost.remove(&waiter), "a stranger was woken");
+                continue;
+            };
+            let (pending, sent) = self.paused.swap_remove(at);
+            self.go_on(pending, sent);
+        }
+    }
+
+    fn go_on(&mut self, pending: Pending, sent: Sent) {
+        let (now, rand) = (self.now(), self.rand());
+        let may_judge = self.model.observe(self.host_ms).is_some();
+        let step = self.guard.resume(pending, now, rand);
+        self.judge(step, sent, may_judge);
+    }
+
+    /// A client leaves, an adapter forgets, or one resumes too early.
+    fn lose(&mut self) {
+        let (which, how) = (self.byte(), self.byte());
+        if self.paused.is_empty() {
+            return;
+        }
+        let (pending, sent) = self
+            .paused
+            .swap_remove(usize::from(which) % self.paused.len());
+        match how % 4 {
+            0 => {
+                self.lost.insert(pending.waiter());
+            }
+            1 => self.go_on(pending, sent),
+            _ => self.guard.cancel(pending),
+        }
+    }
+
+    fn move_clock(&mut self) {
+        let by = u64::from(self.byte());
+        self.host_ms = match by % 8 {
+            0 => 0,
+            1 => BUILT_AT - 1,
+            2 => self.host_ms.saturating_sub(by * 1000),
+            3 => self.host_ms.saturating_add(by * 1000),
+            // Mostly the clock is mended.
+            _ => self.model.now().max(BUILT_AT + 1_000_000) + by,
+        };
+    }
+}
+
+fn check_forward(forward: &Forward, sent: &Sent, by_token: bool) {
+    let set: Vec<_> = forward.edits().set().collect();
+    let removed: Vec<_> = forward.edits().remove().collect();
+    match sent.token.as_ref().filter(|_| by_token) {
+        Some(token) => {
+            let subject = format!("{}|{}", ISSUERS[token.issuer], token.subject);
+            assert_eq!(set, [("x-subject", subject.as_str())]);
+        }
+        None => assert!(set.is_empty(), "an identity from nowhere: {set:?}"),
+    }
+    assert_eq!(removed.contains(&b"X_Subject".as_slice()), sent.spoof);
+    assert_eq!(
+        removed.contains(&b"authorization".as_slice()),
+        sent.token.is_some()
+    );
+}
+
+fn check_reject(reject: &Reject) {
+    assert!(
+        matches!(reject.status(), 400 | 401 | 403 | 429 | 503),
+        "{}",
+        reject.status()
+    );
+    let has = |wanted: &str| reject.headers().any(|(name, _)| name == wanted);
+    assert!(reject.status() != 401 || has("www-authenticate"));
+    assert!(reject.status() != 429 || has("retry-after"));
+    assert!(has("cache-control"));
+    serde_json::from_str::<serde_json::Value>(reject.body()).expect("a problem document");
+}
+
+fn check_event(line: &str, token: Option<&Minted>) {
+    assert!(
+        line.len() <= 1800 && !line.chars().any(char::is_control),
+        "{line:?}"
+    );
+    serde_json::from_str::<serde_json::Value>(line).expect("an event is JSON");
+    if let Some((_, signature)) = token.and_then(|token| token.text.rsplit_once('.')) {
+        assert!(
+            signature.is_empty() || !line.contains(signature),
+            "a credential in the log"
+        );
+    }
+}
