@@ -15,7 +15,7 @@ mod process;
 mod report;
 mod tokens;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -26,6 +26,7 @@ use portcullis_conformance::scratch::Scratch;
 
 use crate::contenders::Contender;
 use crate::report::{Measured, Report, Setup};
+use crate::tokens::Tokens;
 
 /// Measures the CPU time per request of the guard and of Envoy's own filters.
 #[derive(Parser)]
@@ -56,7 +57,8 @@ fn main() -> Result<()> {
     let wasm = portcullis_conformance::environment::wasm()?;
     let scratch = Scratch::new()?;
     println!("minting tokens …");
-    let all = contenders::all(&wasm, &tokens::mint(&scratch)?);
+    let tokens = tokens::mint(&scratch)?;
+    let all = contenders::all(&wasm, &tokens);
     let wanted = |contender: &Contender| {
         let only = arguments.only.as_deref();
         contender.name == contenders::NO_FILTER
@@ -64,7 +66,7 @@ fn main() -> Result<()> {
     };
     let contenders: Vec<Contender> = all.into_iter().filter(wanted).collect();
 
-    let setup = measure_setup(&wasm)?;
+    let setup = measure_setup(&wasm, &tokens)?;
     let started = Instant::now();
     let envoy = start(contenders.iter())?;
     println!(
@@ -151,17 +153,15 @@ fn turn(
 }
 
 /// Start time and memory of an Envoy with one bare listener, and with one guarded one.
-fn measure_setup(wasm: &std::path::Path) -> Result<Setup> {
+fn measure_setup(wasm: &Path, tokens: &Tokens) -> Result<Setup> {
     let single = |contender: Contender| -> Result<(Duration, u64)> {
         let begun = Instant::now();
         let envoy = start(std::iter::once(&contender))?;
         let live = begun.elapsed();
         Ok((live, process::resident_memory(envoy.pid())?))
     };
-    let nothing = Scratch::new()?;
-    let tokens = tokens::Tokens::none(&nothing);
-    let (bare_start, bare_memory) = single(contenders::bare(&tokens))?;
-    let (guarded_start, guarded_memory) = single(contenders::guarded(wasm, &tokens))?;
+    let (bare_start, bare_memory) = single(contenders::bare(tokens))?;
+    let (guarded_start, guarded_memory) = single(contenders::guarded(wasm, tokens))?;
     Ok(Setup {
         module_bytes: std::fs::metadata(wasm)?.len(),
         bare_start,

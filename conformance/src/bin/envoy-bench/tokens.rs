@@ -39,17 +39,6 @@ pub(crate) struct Minted {
     pub(crate) fresh: PathBuf,
 }
 
-impl Tokens {
-    /// Keys but no tokens: for an Envoy that is only started.
-    pub(crate) fn none(scratch: &Scratch) -> Self {
-        Self {
-            key_set: json!({ "keys": [] }),
-            none: scratch.path().join("none.lua"),
-            algorithms: Vec::new(),
-        }
-    }
-}
-
 /// Mints all tokens and writes the scripts.
 pub(crate) fn mint(scratch: &Scratch) -> Result<Tokens> {
     let mut keys = Vec::new();
