@@ -1,9 +1,11 @@
 //! The document as text: YAML or JSON in, a located tree out, read with types and without stopping at the first mistake.
 
+mod field;
 mod json;
 mod nearest;
 mod problem;
-mod reader;
+mod section;
+mod show;
 mod tree;
 mod units;
 mod yaml;
@@ -11,10 +13,11 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use field::Field;
 pub(crate) use nearest::nearest;
 pub use problem::{Problem, Problems, Sink};
-pub(crate) use reader::quoted;
-pub use reader::{Field, Section};
+pub use section::Section;
+pub(crate) use show::quoted;
 pub use tree::{Entry, Location, Node, Value};
 
 /// Bounds on a document.

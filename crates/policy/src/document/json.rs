@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 
-use super::reader::{join, quoted};
+use super::show::{join, quoted};
 use super::tree::{Entry, Location, Node, Value};
 use super::{Limits, Sink};
 

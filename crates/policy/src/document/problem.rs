@@ -152,6 +152,16 @@ impl Sink {
         self.count.get()
     }
 
+    /// Whether further mistakes will be counted only.
+    pub(super) fn is_full(&self) -> bool {
+        self.count.get() >= MAX_PROBLEMS
+    }
+
+    /// Counts a mistake that would not be kept.
+    pub(super) fn count_only(&self) {
+        self.count.set(self.count.get().saturating_add(1));
+    }
+
     /// Ends the reading: the mistakes in the order of the text, or none.
     ///
     /// # Errors

@@ -310,3 +310,49 @@ fn quotes_in_messages_are_escaped_and_short() {
     ));
     assert!(!found.contains('\n') && found.len() < 900, "{found}");
 }
+
+/// Texts of the full size that are built to be slow to read. A parser that is quadratic in any of them takes minutes; the test would be seen
+/// to hang. No clock is asked.
+#[test]
+fn documents_of_the_full_size_are_read_in_time() {
+    let full = |unit: &str| unit.repeat((1 << 20) / unit.len());
+    for text in [
+        full("["),
+        full("{a: "),
+        full("- "),
+        full("- a\n"),
+        full("? "),
+        full("a: b\n"),
+        format!("\"{}", full("\\\"")),
+        full("'"),
+        full("&a "),
+        full("*a "),
+        full("!"),
+        full("!!a "),
+        full("#\n"),
+        full("\n"),
+        full("---\n"),
+        full("%A\n"),
+        full("a, "),
+        full("[],"),
+        format!("[{}", full("a,")),
+        format!("{{{}", full("a: b, ")),
+        format!("a: |\n{}", full(" b\n")),
+        format!("a: >\n{}", full("\n \n")),
+        format!("a: {}", full("b ")),
+        full(":"),
+        full(": "),
+        full("\t"),
+        full("a\u{feff}"),
+        format!("{{\"a\": [{}", full("1,")),
+        format!("{{\"a\": \"{}", full("\\u0041")),
+        format!("{{{}", full("\"a\":1,")),
+    ] {
+        let sink = Sink::new();
+        let node = parse(text.as_bytes(), &sink);
+        if let Some(node) = node {
+            drop(Section::root(&node, &sink));
+        }
+        let _ = sink.finish();
+    }
+}

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::reader::{join, quoted};
+use super::show::{join, quoted};
 use super::tree::{Entry, Location, Node, Value};
 use super::{Limits, Sink};
 

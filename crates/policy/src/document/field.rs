@@ -1,11 +1,13 @@
-//! Reading the tree with types. Nothing here stops at a mistake: it is reported to the sink and `None` comes back.
+//! One value of the tree, read with types. Nothing here stops at a mistake: it is reported to the sink and `None` comes back.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Sink;
 use super::nearest::nearest;
-use super::tree::{Entry, Location, Node, Value};
+use super::section::Section;
+use super::show::{join, quoted};
+use super::tree::{Location, Node, Value};
 use super::units;
 
 /// One value and its field path. Reading methods report what is wrong and then return `None`.
@@ -250,13 +252,12 @@ impl<'d> Field<'d> {
     #[must_use]
     pub fn section(&self) -> Option<Section<'d>> {
         match &self.node.value {
-            Value::Map(entries) => Some(Section {
+            Value::Map(entries) => Some(Section::new(
                 entries,
-                at: self.node.at,
-                path: self.path.clone(),
-                sink: self.sink,
-                asked: Vec::new(),
-            }),
+                self.node.at,
+                self.path.clone(),
+                self.sink,
+            )),
             other => self.wrong("a map", other),
         }
     }
@@ -310,6 +311,11 @@ impl<'d> Field<'d> {
             .collect()
     }
 
+    /// The value of a key of a section at `path`.
+    pub(super) fn at_path(node: &'d Node, path: String, sink: &'d Sink) -> Self {
+        Self { node, path, sink }
+    }
+
     fn below(&self, key: &str, node: &'d Node) -> Field<'d> {
         Field {
             node,
@@ -317,147 +323,4 @@ impl<'d> Field<'d> {
             sink: self.sink,
         }
     }
-}
-
-/// A map with known fields. Asking for a field makes it known; dropping the section reports every unknown one, so
-/// that can't be forgotten. Ask for all fields first, also those that exclude each other.
-#[derive(Debug)]
-pub struct Section<'d> {
-    entries: &'d [Entry],
-    at: Option<Location>,
-    path: String,
-    sink: &'d Sink,
-    asked: Vec<&'static str>,
-}
-
-impl<'d> Section<'d> {
-    /// The root of a document, which must be a map.
-    #[must_use]
-    pub fn root(node: &'d Node, sink: &'d Sink) -> Option<Self> {
-        Field::root(node, sink).section()
-    }
-
-    /// The field path of this section; empty for the root.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Where the section begins, if known.
-    #[must_use]
-    pub fn at(&self) -> Option<Location> {
-        self.at
-    }
-
-    /// The sink that takes this section's mistakes.
-    #[must_use]
-    pub fn sink(&self) -> &'d Sink {
-        self.sink
-    }
-
-    /// Reports a mistake of the section as a whole.
-    pub fn problem(&self, message: impl Into<String>) {
-        self.sink.report(&self.path, self.at, message, None);
-    }
-
-    /// Reports a mistake of the section as a whole and says how to mend it.
-    pub fn problem_with_help(&self, message: impl Into<String>, help: impl Into<String>) {
-        self.sink
-            .report(&self.path, self.at, message, Some(help.into()));
-    }
-
-    /// The field `name`, if the document has it. Makes the name known.
-    pub fn field(&mut self, name: &'static str) -> Option<Field<'d>> {
-        if !self.asked.contains(&name) {
-            self.asked.push(name);
-        }
-        let entry = self.entries.iter().find(|entry| entry.key == name)?;
-        Some(Field {
-            node: &entry.node,
-            path: join(&self.path, name),
-            sink: self.sink,
-        })
-    }
-
-    /// The field `name`, read by `read`; its absence is a mistake.
-    pub fn required<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&Field<'d>) -> Option<T>,
-    ) -> Option<T> {
-        match self.field(name) {
-            Some(field) => read(&field),
-            None => {
-                self.problem(format!("the field `{name}` is missing"));
-                None
-            }
-        }
-    }
-
-    /// The field `name`, read by `read`, if the document has it. A mistake in it also gives `None`, reported.
-    pub fn optional<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&Field<'d>) -> Option<T>,
-    ) -> Option<T> {
-        self.field(name).and_then(|field| read(&field))
-    }
-
-    /// The field `name`, read by `read`, or `default` where the document doesn't have it (or has a reported mistake).
-    pub fn or<T>(
-        &mut self,
-        name: &'static str,
-        default: T,
-        read: impl FnOnce(&Field<'d>) -> Option<T>,
-    ) -> T {
-        self.optional(name, read).unwrap_or(default)
-    }
-}
-
-impl Drop for Section<'_> {
-    fn drop(&mut self) {
-        for entry in self.entries {
-            if self.asked.iter().any(|name| *name == entry.key) {
-                continue;
-            }
-            let help = match nearest(&entry.key, self.asked.iter().copied()) {
-                Some(name) => format!("did you mean `{name}`?"),
-                None => format!("known here: {}", self.asked.join(", ")),
-            };
-            self.sink.report(
-                &join(&self.path, &entry.key),
-                entry.key_at,
-                format!("unknown field {}", quoted(&entry.key)),
-                Some(help),
-            );
-        }
-    }
-}
-
-/// The path of a key below another. A key that is no plain word is quoted, so that its dots are not read as steps.
-pub(super) fn join(path: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    match (path.is_empty(), plain) {
-        (true, true) => key.to_owned(),
-        (false, true) => format!("{path}.{key}"),
-        (_, false) => format!("{path}[{}]", quoted(key)),
-    }
-}
-
-/// A text of the document inside a message: quoted, escaped (a log line stays one line) and short.
-pub(crate) fn quoted(text: &str) -> String {
-    const SHOWN: usize = 80;
-    let mut shown = String::from("\"");
-    for (count, c) in text.chars().enumerate() {
-        if count >= SHOWN {
-            shown.push('…');
-            break;
-        }
-        shown.extend(c.escape_debug());
-    }
-    shown.push('"');
-    shown
 }
