@@ -54,10 +54,15 @@ impl TokenGuard {
                 false
             }
         };
-        Ok(Active::new(
-            Guard::new(config, options, Box::new(Software)),
-            has_timer,
-        ))
+        let line = format!(
+            "portcullis {}: configuration accepted: {} issuers, {} routes",
+            env!("CARGO_PKG_VERSION"),
+            config.issuers().count(),
+            config.policy().routes().len()
+        );
+        host.log(LogLevel::Info, &line);
+        let guard = Guard::new(config, options, Box::new(Software));
+        Ok(Active::new(guard, has_timer))
     }
 
     /// Ends what the last configuration left paused.

@@ -1,6 +1,8 @@
 //! The filter on a scripted host that refuses, lies and forgets. What is a valid token is the engine's matter: one
 //! good token, a bad one and none suffice here.
 
+mod chaos;
+
 use portcullis_abi::Action;
 use portcullis_abi::fake::{FakeResponse, Vm};
 
