@@ -16,7 +16,7 @@
 //! | `request.method`, `request.host`, `request.path` | as text; host in lower case without port, path decoded, without query |
 //! | `path.x` | the template's variable `{x}`, decoded |
 //! | `source.address` | the peer's address without port; an error where the proxy doesn't know it |
-//! | `now` | the time, whole seconds since 1970 (so `now < claims.exp - 60` works) |
+//! | `now` | the time, whole seconds since 1970: `now + 60 < claims.exp` |
 //!
 //! Operators and macros are those of CEL: `== != < <= > >= + - * / % ! && || ?: in [] .`, `has`, `all`, `exists`,
 //! `exists_one`, `map`, `filter`. Functions: `size`, `int`, `uint`, `double`, `string`, `bool`, `type`, and on strings

@@ -84,6 +84,25 @@ pub fn parse_within(text: &[u8], limits: Limits, sink: &Sink) -> Option<Node> {
             return None;
         }
     };
+    // YAML and JSON allow none of these (YAML 1.2, production 1), and what a parser makes of a NUL is its own affair.
+    let forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if let Some((offset, control)) = text.char_indices().find(|(_, c)| forbidden(*c)) {
+        let before = text.get(..offset).unwrap_or_default();
+        let line = before.matches('\n').count().saturating_add(1);
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            .saturating_add(1);
+        let message = format!(
+            "the control character {} is not allowed",
+            control.escape_unicode()
+        );
+        sink.report("", Some(Location { line, column }), message, None);
+        return None;
+    }
     if text
         .trim_start_matches([' ', '\t', '\r', '\n'])
         .starts_with('{')

@@ -163,6 +163,25 @@ fn text_that_is_not_utf8_names_the_line() {
 }
 
 #[test]
+fn control_characters_are_refused_and_end_nothing_early() {
+    for control in ['\0', '\u{1}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}'] {
+        let found = problem(&format!("a: 1\nb: {control} 2\n"));
+        assert!(
+            found.starts_with("line 2, column 4: the control character"),
+            "{found}"
+        );
+        assert!(problem(&format!("{{\"a\": \"{control}\"}}")).contains("control character"));
+    }
+    assert_eq!(tree("{\"a\": \"\\u0000\"}").value, {
+        let mut expected = tree("{\"a\": \"\"}").value;
+        if let Value::Map(entries) = &mut expected {
+            entries[0].node.value = Value::Text("\0".into());
+        }
+        expected
+    });
+}
+
+#[test]
 fn a_byte_order_mark_is_skipped() {
     assert_eq!(tree("\u{feff}a: 1").value, tree("a: 1").value);
     assert!(matches!(tree("\u{feff} {\"a\": 1}").value, Value::Map(_)));
