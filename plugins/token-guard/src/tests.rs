@@ -485,6 +485,16 @@ fn a_call_that_can_t_be_made_answers_at_once_or_is_tried_again_later() {
 }
 
 #[test]
+fn replies_that_never_come_take_no_room_for_good() {
+    let vm = configured(&fetched());
+    for _ in 0..1200 {
+        later(&vm, 120);
+        vm.tick(ROOT);
+    }
+    assert!(vm.host(|host| host.calls.len()) > 1100);
+}
+
+#[test]
 fn those_who_wait_too_long_are_answered_by_the_tick() {
     let vm = configured(&fetched());
     assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Pause);
