@@ -487,7 +487,7 @@ fn a_call_that_can_t_be_made_answers_at_once_or_is_tried_again_later() {
 #[test]
 fn replies_that_never_come_take_no_room_for_good() {
     let vm = configured(&fetched());
-    for _ in 0..1200 {
+    for _ in 0..2600 {
         later(&vm, 120);
         vm.tick(ROOT);
     }
