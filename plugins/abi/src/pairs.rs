@@ -5,7 +5,8 @@ use crate::HostError;
 /// One header: name and value, as bytes, neither checked nor changed.
 pub type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Most pairs and bytes that hosts take (the limits of proxy-wasm-cpp-host: they read more as an empty map).
+/// Most pairs and bytes of a map, in either direction. proxy-wasm-cpp-host takes no more from a module, but gives a module
+/// whatever came; other hosts cut at some number. With one limit for all a request reads the same everywhere.
 const PAIRS_LIMIT: usize = 1024;
 const BYTES_LIMIT: usize = 1 << 20;
 
@@ -26,9 +27,17 @@ impl HeaderPairs {
     ///
     /// # Errors
     ///
-    /// [`HostError::Malformed`] when the lengths don't add up to exactly the bytes that came.
+    /// [`HostError::TooLarge`] above 1,024 headers or 1 MiB; [`HostError::Malformed`] when the lengths don't add up to
+    /// exactly the bytes that came.
     pub fn decode(&self) -> Result<Vec<Pair<'_>>, HostError> {
-        decode(&self.wire).ok_or(HostError::Malformed)
+        if self.wire.len() > BYTES_LIMIT {
+            return Err(HostError::TooLarge);
+        }
+        match decode(&self.wire) {
+            Some(pairs) if pairs.len() > PAIRS_LIMIT => Err(HostError::TooLarge),
+            Some(pairs) => Ok(pairs),
+            None => Err(HostError::Malformed),
+        }
     }
 }
 
@@ -156,9 +165,33 @@ mod tests {
     }
 
     #[test]
+    fn more_than_the_limits_is_not_read() {
+        let one: &[u8] = b"\x01\0\0\0\x01\0\0\0a\0b\0";
+        let (size, text) = (one.get(..8).unwrap(), one.get(8..).unwrap());
+        let wire = |count: usize| {
+            let count_word = u32::try_from(count).unwrap().to_le_bytes();
+            HeaderPairs::new(
+                [
+                    &count_word,
+                    size.repeat(count).as_slice(),
+                    &text.repeat(count),
+                ]
+                .concat(),
+            )
+        };
+        assert_eq!(wire(1024).decode().unwrap().len(), 1024);
+        assert_eq!(wire(1025).decode(), Err(HostError::TooLarge));
+        assert_eq!(
+            HeaderPairs::new(vec![0; (1 << 20) + 1]).decode(),
+            Err(HostError::TooLarge)
+        );
+    }
+
+    #[test]
     fn more_than_hosts_take_is_not_sent() {
         let pair: Pair<'_> = (b"a", b"b");
-        assert!(encode(&vec![pair; 1024]).is_ok());
+        let wire = HeaderPairs::new(encode(&vec![pair; 1024]).unwrap());
+        assert_eq!(wire.decode().unwrap().len(), 1024);
         assert_eq!(encode(&vec![pair; 1025]), Err(HostError::TooLarge));
         let big = vec![b'x'; 1 << 20];
         assert_eq!(encode(&[(b"a", &big)]), Err(HostError::TooLarge));

@@ -114,7 +114,7 @@ impl Plugin for TokenGuard {
             refuse(host, stream, &self.meters, &Reject::state_missing(now, 0));
             return Action::Pause;
         };
-        // The engine refuses a head without headers.
+        // What can't be read, or is more than is read, is no head: the engine refuses one without headers.
         let pairs = stream.request_headers().unwrap_or_default();
         let headers = pairs.decode().unwrap_or_default();
         let source = stream.property(&["source", "address"]).ok();
