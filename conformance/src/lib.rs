@@ -9,14 +9,32 @@
     reason = "a test tool: a wrong index must stop the test, and no request reaches this code"
 )]
 
+pub mod audit;
 pub mod bootstrap;
-pub mod environment;
+pub mod bytes_text;
+pub mod case;
 pub mod envoy;
+pub mod environment;
 pub mod http_client;
 pub mod http_server;
+pub mod in_envoy;
 pub mod jwks_server;
+pub mod keys;
+pub mod mint;
+pub mod mutate;
+pub mod native;
+pub mod oracle;
 pub mod provider;
+pub mod random;
+pub mod report;
+pub mod runner;
 pub mod scenario;
 pub mod scratch;
+pub mod script;
 pub mod traffic;
 pub mod upstream;
+pub mod verdict;
+#[cfg(feature = "host-test")]
+pub mod wasm;
+pub mod wire;
+pub mod world;

@@ -1,0 +1,240 @@
+//! A case of the corpus as it stands in `cases/*.yaml`, and the loading of all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::mint::Recipe;
+use crate::script::Step;
+
+/// One named case.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Unique, snake case.
+    pub name: String,
+    /// Which configuration document of `cases/worlds/` it runs under.
+    #[serde(default = "main_world")]
+    pub world: String,
+    /// What rule it holds: an RFC and section, a CVE, an invariant.
+    pub why: String,
+    /// Which attack of the required list it is, if one.
+    pub attack: Option<String>,
+    /// The request, for a case that is a single exchange.
+    #[serde(default)]
+    pub request: Request,
+    /// The token that the request carries.
+    pub token: Option<Recipe>,
+    /// What must come of it. Given exactly when `steps` is not.
+    pub expect: Option<Expect>,
+    /// How the real Envoy differs, if it answers before the filter.
+    pub in_envoy: Option<InEnvoy>,
+    /// Where it runs, if not everywhere; `why` says the reason.
+    #[serde(default = "everywhere")]
+    pub only_on: Vec<HostKind>,
+    /// What happens, for a case that is more than one exchange.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+}
+
+/// A request, byte for byte.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Request {
+    /// `:method`.
+    pub method: String,
+    /// `:path`, query included. Texts here may hold `\xNN`.
+    pub path: String,
+    /// `:authority`; in HTTP/1.1 the `Host`.
+    pub authority: String,
+    /// Further headers in order, spelled as sent. `{token}` is the token; when it stands nowhere,
+    /// `authorization: Bearer {token}` is appended.
+    pub headers: Vec<(String, String)>,
+    /// One more header, so many times; `{i}` in its name counts.
+    pub repeat: Option<Repeat>,
+    /// How many headers the host announces, when it is to lie (natively only).
+    pub announced: Option<usize>,
+    /// A body, sent with `content-length` unless the headers frame it.
+    pub body: Option<String>,
+}
+
+/// A header repeated.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repeat {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// How often.
+    pub times: usize,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            method: "GET".to_owned(),
+            path: "/orders/42".to_owned(),
+            authority: "api.example.test".to_owned(),
+            headers: Vec::new(),
+            repeat: None,
+            announced: None,
+            body: None,
+        }
+    }
+}
+
+/// What must come of a request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// The reason code in the audit event.
+    pub reason: String,
+    /// The upstream gets it, changed like this.
+    pub forwarded: Option<Forwarded>,
+    /// The client gets this status.
+    pub status: Option<u16>,
+    /// The exact `WWW-Authenticate`; without it there must be none.
+    pub www_authenticate: Option<String>,
+    /// Other headers of the answer.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+}
+
+/// What the upstream must receive.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Forwarded {
+    /// `:path`, when it isn't the one that was sent.
+    pub path: Option<String>,
+    /// Headers with exactly these values.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// Headers that must not arrive.
+    pub absent: Vec<String>,
+}
+
+/// How Envoy differs.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InEnvoy {
+    /// Envoy answers with this status, and the filter sees nothing.
+    pub rejected_by_proxy: u16,
+}
+
+/// Where cases run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HostKind {
+    /// The engine itself.
+    Native,
+    /// The filter under host-test.
+    Wasm,
+    /// The filter in Envoy.
+    Envoy,
+}
+
+fn everywhere() -> Vec<HostKind> {
+    vec![HostKind::Native, HostKind::Wasm, HostKind::Envoy]
+}
+
+fn main_world() -> String {
+    "main".to_owned()
+}
+
+impl Case {
+    /// The exchanges and events, in order.
+    pub fn script(&self) -> Vec<Step> {
+        match &self.expect {
+            Some(expect) => vec![Step::Send(Box::new(crate::script::Send {
+                id: None,
+                request: self.request.clone(),
+                token: self.token.clone(),
+                expect: Some(expect.clone()),
+                in_envoy: self.in_envoy,
+            }))],
+            None => self.steps.clone(),
+        }
+    }
+
+    /// Whether it runs there. Time, the client's leaving and the issuer's answers cannot be scripted in Envoy, and
+    /// budgets would carry over to other cases.
+    pub fn runs_on(&self, host: HostKind) -> bool {
+        let scripted = self
+            .script()
+            .iter()
+            .any(|step| !matches!(step, Step::Send(_)));
+        let counted = self.world.starts_with("tight-");
+        self.only_on.contains(&host)
+            && !(host == HostKind::Envoy && (scripted || counted || self.world == "remote"))
+    }
+
+    /// Every reason code that it expects.
+    pub fn reasons(&self) -> BTreeSet<String> {
+        self.script()
+            .iter()
+            .filter_map(|step| Some(step.expect()?.reason.clone()))
+            .collect()
+    }
+
+    fn check(&self) -> Result<()> {
+        ensure!(
+            self.expect.is_some() == self.steps.is_empty(),
+            "a case has either `expect` or `steps`"
+        );
+        ensure!(
+            self.why.len() > 10,
+            "`why` must say which rule the case holds"
+        );
+        for expect in self.script().iter().filter_map(Step::expect) {
+            ensure!(
+                expect.forwarded.is_some() != expect.status.is_some(),
+                "an expectation has either `forwarded` or `status`"
+            );
+            ensure!(
+                expect.status != Some(401) || expect.www_authenticate.is_some(),
+                "a 401 has `WWW-Authenticate` (RFC 9110 section 15.5.2)"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Every case, in the order of the files' names.
+pub fn load() -> Result<Vec<Case>> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct File {
+        cases: Vec<Case>,
+    }
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory())?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml")
+    });
+    files.sort();
+    let mut cases = Vec::new();
+    let mut names = BTreeSet::new();
+    for path in files {
+        let text = std::fs::read_to_string(&path)?;
+        let file: File = serde_saphyr::from_str(&text)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
+        for case in file.cases {
+            case.check()
+                .with_context(|| format!("case {}", case.name))?;
+            if !names.insert(case.name.clone()) {
+                bail!("there are two cases {}", case.name);
+            }
+            cases.push(case);
+        }
+    }
+    Ok(cases)
+}
+
+/// Where the cases are.
+pub fn directory() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cases")
+}

@@ -1,0 +1,222 @@
+//! Mutations of valid requests: of the token, the path, the headers and the rest of the head.
+
+use crate::oracle::ValidToken;
+use crate::random::Random;
+
+/// A request head, as mutable as it gets.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// All headers, pseudo headers among them.
+    pub headers: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Nothing was changed: the world allows it for certain.
+    pub untouched: bool,
+}
+
+/// Targets that the world has routes for, with the methods that they take.
+const TARGETS: [(&str, &str); 12] = [
+    ("GET", "/orders/42"),
+    ("GET", "/orders/a-b_c?x=1&y=%2f"),
+    ("GET", "/orders/special"),
+    ("POST", "/orders"),
+    ("GET", "/reports"),
+    ("DELETE", "/admin/users/7"),
+    ("GET", "/partner"),
+    ("GET", "/gold"),
+    ("GET", "/tenants/acme/items"),
+    ("GET", "/public/index.html"),
+    ("GET", "/greeting"),
+    ("GET", "/nowhere"),
+];
+
+const PATH_PIECES: [&str; 16] = [
+    "..",
+    ".",
+    "/",
+    "//",
+    "%2e",
+    "%2e%2e/",
+    "%2f",
+    "%5c",
+    "\\",
+    ";",
+    "%00",
+    "%c0%af",
+    "?",
+    "#",
+    "%",
+    "/public/../",
+];
+
+const HEADER_NAMES: [&str; 14] = [
+    "x-user",
+    "X-USER",
+    "x_user",
+    "x.user",
+    "x-tenant",
+    "x_roles",
+    "connection",
+    "authorization",
+    "Authorization",
+    "transfer-encoding",
+    "content-length",
+    "host",
+    "x-forwarded-for",
+    "content-type",
+];
+
+/// A valid request of a random token and target, without mutation.
+pub fn plain(random: &mut Random, tokens: &[ValidToken]) -> Head {
+    let (method, path) = random.pick(&TARGETS);
+    let authority = if random.once_in(8) {
+        "internal.example.test"
+    } else {
+        "api.example.test"
+    };
+    let token = random.pick(tokens);
+    let mut headers = vec![
+        (b":method".to_vec(), method.as_bytes().to_vec()),
+        (b":scheme".to_vec(), b"https".to_vec()),
+        (b":authority".to_vec(), authority.as_bytes().to_vec()),
+        (b":path".to_vec(), path.as_bytes().to_vec()),
+        (b"user-agent".to_vec(), b"mutant/1".to_vec()),
+    ];
+    if !random.once_in(16) {
+        headers.push((
+            b"authorization".to_vec(),
+            [b"Bearer ", token.text.as_slice()].concat(),
+        ));
+    }
+    Head {
+        headers,
+        untouched: true,
+    }
+}
+
+/// Changes something, perhaps several things.
+pub fn mutate(head: &mut Head, random: &mut Random, tokens: &[ValidToken]) {
+    head.untouched = false;
+    for _ in 0..=random.below(3) {
+        match random.below(10) {
+            0..=4 => on_value(head, b"authorization", |value| {
+                credential(value, random, tokens)
+            }),
+            5 | 6 => on_value(head, b":path", |value| path(value, random)),
+            7 => add_header(head, random),
+            8 => {
+                let which = random.below(head.headers.len());
+                let (name, value) = &mut head.headers[which];
+                bytes(if random.once_in(3) { name } else { value }, random);
+            }
+            _ => reshape(head, random),
+        }
+    }
+}
+
+fn on_value(head: &mut Head, name: &[u8], change: impl FnOnce(&mut Vec<u8>)) {
+    if let Some((_, value)) = head.headers.iter_mut().find(|(known, _)| known == name) {
+        change(value);
+    }
+}
+
+/// The credential: its bytes, its parts, the parts of other tokens.
+fn credential(value: &mut Vec<u8>, random: &mut Random, tokens: &[ValidToken]) {
+    let other = &random.pick(tokens).text;
+    let token = value.strip_prefix(b"Bearer ").unwrap_or(value).to_vec();
+    let mut parts: Vec<Vec<u8>> = token
+        .split(|byte| *byte == b'.')
+        .map(<[u8]>::to_vec)
+        .collect();
+    let others: Vec<&[u8]> = other.split(|byte| *byte == b'.').collect();
+    match random.below(8) {
+        0..=2 => return bytes(value, random),
+        3 => {
+            let index = random.below(parts.len());
+            if let Some(part) = others.get(index) {
+                parts[index] = part.to_vec();
+            }
+        }
+        4 => {
+            let index = random.below(parts.len());
+            if !parts[index].is_empty() {
+                bytes(&mut parts[index], random);
+            }
+        }
+        5 => {
+            let index = random.below(parts.len());
+            let part = parts[index].clone();
+            parts.insert(index, part);
+        }
+        6 => {
+            parts.pop();
+        }
+        _ => parts.swap(0, 1.min(token.split(|byte| *byte == b'.').count() - 1)),
+    }
+    *value = [b"Bearer ", parts.join(&b'.').as_slice()].concat();
+}
+
+fn path(value: &mut Vec<u8>, random: &mut Random) {
+    if random.once_in(3) {
+        return bytes(value, random);
+    }
+    let at = random.below(value.len() + 1);
+    let piece = random.pick(&PATH_PIECES).bytes();
+    value.splice(at..at, piece);
+}
+
+fn add_header(head: &mut Head, random: &mut Random) {
+    let name = random.pick(&HEADER_NAMES).as_bytes().to_vec();
+    let value = match random.below(4) {
+        0 => b"x-user, close".to_vec(),
+        1 => b"admin".to_vec(),
+        2 => head
+            .headers
+            .last()
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default(),
+        _ => (0..random.below(40)).map(|_| random.byte()).collect(),
+    };
+    let at = random.below(head.headers.len() + 1);
+    head.headers.insert(at, (name, value));
+}
+
+/// Removes, repeats or multiplies headers.
+fn reshape(head: &mut Head, random: &mut Random) {
+    let which = random.below(head.headers.len());
+    match random.below(40) {
+        0..=15 if head.headers.len() > 1 => {
+            head.headers.remove(which);
+        }
+        16..=38 => {
+            let header = head.headers[which].clone();
+            head.headers
+                .insert(random.below(head.headers.len() + 1), header);
+        }
+        _ => {
+            let header = head.headers[which].clone();
+            head.headers.extend(std::iter::repeat_n(header, 1030));
+        }
+    }
+}
+
+/// Changes bytes: flips a bit, replaces, inserts, removes, repeats or cuts off.
+fn bytes(value: &mut Vec<u8>, random: &mut Random) {
+    if value.is_empty() {
+        value.push(random.byte());
+        return;
+    }
+    let at = random.below(value.len());
+    match random.below(7) {
+        0 | 1 => value[at] ^= 1 << random.below(8),
+        2 => value[at] = random.byte(),
+        3 => value.insert(at, random.byte()),
+        4 => {
+            value.remove(at);
+        }
+        5 => value.truncate(at),
+        _ => {
+            let end = (at + 1 + random.below(16)).min(value.len());
+            let piece = value[at..end].to_vec();
+            value.splice(at..at, piece);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What came of a request, in the same terms wherever it ran.
+
+use std::fmt;
+
+use anyhow::{Result, ensure};
+
+use crate::case::{Expect, Request};
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// The reason code of the audit event; none when there was no event.
+    pub reason: Option<String>,
+    /// Where the request went.
+    pub outcome: Outcome,
+}
+
+/// Where a request went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The upstream received it like this, headers in lower case and sorted; pseudo headers and what a proxy adds
+    /// of its own are left out.
+    Forwarded {
+        /// The target.
+        path: String,
+        /// One character a byte (Latin-1).
+        headers: Vec<(String, String)>,
+    },
+    /// The client was answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// In lower case and sorted; only what a guard decides (see [`ANSWER_HEADERS`]).
+        headers: Vec<(String, String)>,
+    },
+    /// It waits.
+    Waiting,
+}
+
+/// The headers of an answer that must be the same everywhere.
+pub const ANSWER_HEADERS: [&str; 6] = [
+    "www-authenticate",
+    "content-type",
+    "retry-after",
+    "allow",
+    "cache-control",
+    "grpc-status",
+];
+
+/// Headers that Envoy adds to what it forwards, or uses up itself.
+const OF_THE_PROXY: [&str; 6] = [
+    "host",
+    "x-request-id",
+    "x-forwarded-proto",
+    "x-envoy-expected-rq-timeout-ms",
+    "transfer-encoding",
+    "connection",
+];
+
+impl Outcome {
+    /// A forwarded request in the comparable form.
+    pub fn forwarded(path: &[u8], headers: impl Iterator<Item = (String, String)>) -> Self {
+        let mut headers: Vec<_> = headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .filter(|(name, _)| !name.starts_with(':') && !OF_THE_PROXY.contains(&name.as_str()))
+            .collect();
+        headers.sort();
+        Self::Forwarded {
+            path: crate::http_client::latin1(path),
+            headers,
+        }
+    }
+
+    /// An answer in the comparable form.
+    pub fn answered(status: u16, headers: impl Iterator<Item = (String, String)>) -> Self {
+        let mut headers: Vec<_> = headers
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .filter(|(name, _)| ANSWER_HEADERS.contains(&name.as_str()))
+            .collect();
+        headers.sort();
+        Self::Answered { status, headers }
+    }
+}
+
+impl Verdict {
+    /// Fails with the difference when this isn't what the case expects of that request.
+    pub fn check(&self, expect: &Expect, request: &Request) -> Result<()> {
+        ensure!(
+            self.reason.as_deref() == Some(expect.reason.as_str()),
+            "expected reason {}, got {self}",
+            expect.reason
+        );
+        match &self.outcome {
+            Outcome::Forwarded { path, headers } => {
+                let Some(wanted) = &expect.forwarded else {
+                    anyhow::bail!("expected status {:?}, got {self}", expect.status);
+                };
+                let sent = String::from_utf8_lossy(&crate::bytes_text::decode(&request.path)?)
+                    .into_owned();
+                let wanted_path = wanted.path.as_ref().unwrap_or(&sent);
+                ensure!(
+                    path == wanted_path,
+                    "the upstream got path {path}, not {wanted_path}"
+                );
+                for (name, values) in &wanted.headers {
+                    let got: Vec<&String> = headers
+                        .iter()
+                        .filter(|(n, _)| n == name)
+                        .map(|(_, v)| v)
+                        .collect();
+                    ensure!(
+                        got == values.iter().collect::<Vec<_>>(),
+                        "the upstream got {name}: {got:?}, not {values:?}"
+                    );
+                }
+                for name in &wanted.absent {
+                    ensure!(
+                        !headers.iter().any(|(n, _)| n == name),
+                        "the upstream got {name}: {headers:?}"
+                    );
+                }
+            }
+            Outcome::Answered { status, headers } => {
+                ensure!(
+                    Some(*status) == expect.status,
+                    "expected status {:?}, got {self}",
+                    expect.status
+                );
+                let header = |name: &str| {
+                    headers
+                        .iter()
+                        .find(|(n, _)| n == name)
+                        .map(|(_, v)| v.as_str())
+                };
+                let challenge = header("www-authenticate");
+                ensure!(
+                    challenge == expect.www_authenticate.as_deref(),
+                    "WWW-Authenticate is {challenge:?}, not {:?}",
+                    expect.www_authenticate
+                );
+                for (name, value) in &expect.headers {
+                    ensure!(
+                        header(name) == Some(value),
+                        "{name} is {:?}, not {value}",
+                        header(name)
+                    );
+                }
+            }
+            Outcome::Waiting => anyhow::bail!("it still waits"),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.outcome {
+            Outcome::Forwarded { .. } => write!(f, "forwarded")?,
+            Outcome::Answered { status, .. } => write!(f, "{status}")?,
+            Outcome::Waiting => write!(f, "waiting")?,
+        }
+        match &self.reason {
+            Some(reason) => write!(f, " {reason}"),
+            None => Ok(()),
+        }
+    }
+}

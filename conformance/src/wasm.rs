@@ -1,0 +1,205 @@
+//! The built filter under host-test as a host for cases.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use host_test::{
+    CalloutReply, Clock, HostOptions, Message, Module, Outcome as Stream, PluginConfig, Process,
+    Request, ResetBy, StreamId, Worker,
+};
+
+use crate::audit;
+use crate::http_client::latin1;
+use crate::runner::{Host, Ticket};
+use crate::script::KeysArrive;
+use crate::verdict::{Outcome, Verdict};
+use crate::wire::Wire;
+use crate::world::{fill, key_set};
+
+/// One virtual machine with the filter.
+pub struct Wasm {
+    worker: Worker,
+    requests: Vec<(StreamId, Option<String>)>,
+    callouts: BTreeSet<u32>,
+}
+
+impl std::fmt::Debug for Wasm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wasm")
+            .field("requests", &self.requests.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Compiles the filter that `PORTCULLIS_WASM` names; once a test, it takes a second.
+pub fn compile() -> Result<Module> {
+    let path = crate::environment::wasm()?;
+    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    Module::compile(&bytes).context("the filter does not compile")
+}
+
+impl Wasm {
+    /// A fresh virtual machine with that document at that time (Unix seconds).
+    /// `configured` says whether the document is one that the filter must take, or refuse.
+    pub fn start(module: &Module, document: &str, configured: bool, now: i64) -> Result<Self> {
+        let plugin = PluginConfig {
+            name: "token_guard".to_owned(),
+            root_id: "token_guard".to_owned(),
+            vm_id: "corpus".to_owned(),
+            configuration: document.as_bytes().to_vec(),
+            ..PluginConfig::default()
+        };
+        let options = HostOptions {
+            clock: Clock::at_seconds(u64::try_from(now)?),
+            ..HostOptions::default()
+        };
+        let mut worker = Worker::new(module, plugin, options, &Process::new());
+        let started = worker.start();
+        ensure!(
+            started.configured == configured,
+            "configured: {}; {:?} {:?}",
+            started.configured,
+            started.failure,
+            started.logs
+        );
+        let mut wasm = Self {
+            worker,
+            requests: Vec::new(),
+            callouts: BTreeSet::new(),
+        };
+        wasm.note();
+        Ok(wasm)
+    }
+
+    /// The worker, for what cases cannot say.
+    pub fn worker(&mut self) -> &mut Worker {
+        &mut self.worker
+    }
+
+    /// Notes which callouts were made and which requests ended, by their audit events.
+    fn note(&mut self) {
+        let outstanding: Vec<u32> = self
+            .worker
+            .callouts()
+            .map(|callout| callout.token)
+            .collect();
+        self.callouts.extend(outstanding);
+        for line in self.worker.take_logs() {
+            let Some(decision) = audit::decision(&line.message) else {
+                continue;
+            };
+            // An event is logged in the context of its request.
+            if let Some((_, reason)) = self
+                .requests
+                .iter_mut()
+                .find(|(stream, _)| stream.context() == line.context)
+            {
+                *reason = audit::reason(&decision);
+            }
+        }
+    }
+}
+
+impl Host for Wasm {
+    fn send(&mut self, wire: &Wire) -> Result<Ticket> {
+        let request = Request {
+            headers: wire.header_map().into_iter().collect(),
+            body: wire.body().to_vec(),
+            trailers: None,
+            connection: host_test::Connection::default(),
+        };
+        let stream = self.worker.begin(request);
+        self.requests.push((stream, None));
+        self.note();
+        Ok(Ticket(self.requests.len() - 1))
+    }
+
+    fn verdict(&mut self, ticket: Ticket) -> Result<Verdict> {
+        self.note();
+        let (stream, reason) = self.requests.get(ticket.0).context("no such request")?;
+        let text = |(name, value): (&[u8], &[u8])| (latin1(name), latin1(value));
+        let outcome = match self.worker.outcome(*stream).context("no such stream")? {
+            Stream::Paused => Outcome::Waiting,
+            Stream::Forwarded(message) => Outcome::forwarded(
+                message.headers.get(":path").unwrap_or_default(),
+                message.headers.iter().map(text),
+            ),
+            Stream::LocalReply(reply) => {
+                let status = reply
+                    .headers
+                    .text(":status")
+                    .and_then(|status| status.parse().ok());
+                Outcome::answered(
+                    status.unwrap_or(reply.status),
+                    reply.headers.iter().map(text),
+                )
+            }
+            Stream::Trapped(why) => bail!("the filter trapped: {why}"),
+            Stream::Unavailable => bail!("the filter is gone"),
+            Stream::Reset(by) => bail!("the stream was reset by {by:?}"),
+        };
+        Ok(Verdict {
+            reason: reason.clone(),
+            outcome,
+        })
+    }
+
+    fn advance(&mut self, seconds: i64) -> Result<()> {
+        if seconds < 0 {
+            let now = self
+                .worker
+                .now()
+                .saturating_sub(seconds.unsigned_abs().saturating_mul(1_000_000_000));
+            self.worker.set_clock(Clock::Fixed(now));
+        } else {
+            self.worker
+                .advance(Duration::from_secs(seconds.unsigned_abs()));
+        }
+        self.worker.tick();
+        self.note();
+        Ok(())
+    }
+
+    fn set_clock(&mut self, seconds: i64) -> Result<()> {
+        self.worker
+            .set_clock(Clock::at_seconds(u64::try_from(seconds)?));
+        Ok(())
+    }
+
+    fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()> {
+        let token = self
+            .worker
+            .callouts()
+            .next()
+            .context("no fetch is outstanding")?
+            .token;
+        let reply = match how {
+            KeysArrive::Keys(keys) => CalloutReply::json(key_set(keys)?),
+            KeysArrive::Body(body) => CalloutReply::json(fill(body)?),
+            KeysArrive::Status(status) => CalloutReply::Response(Message::response(*status)),
+            KeysArrive::TimedOut => CalloutReply::TimedOut,
+            KeysArrive::Unreachable => CalloutReply::Refused,
+        };
+        self.worker.answer(token, reply)?;
+        self.note();
+        Ok(())
+    }
+
+    fn fetches(&mut self) -> Result<u32> {
+        self.note();
+        Ok(u32::try_from(self.callouts.len())?)
+    }
+
+    fn leave(&mut self, ticket: Ticket) -> Result<()> {
+        let (stream, _) = self.requests.get(ticket.0).context("no such request")?;
+        self.worker.reset(*stream, ResetBy::Client);
+        self.worker.finish(*stream);
+        self.note();
+        Ok(())
+    }
+
+    fn lose(&mut self, _ticket: Ticket) -> Result<()> {
+        bail!("the filter does not lose its state on request")
+    }
+}

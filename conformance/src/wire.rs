@@ -1,0 +1,116 @@
+//! A case's request as header pairs for the filter, and as bytes for a real proxy.
+
+use anyhow::Result;
+
+use crate::bytes_text::decode;
+use crate::case::Request;
+
+/// A request with its token in place.
+#[derive(Debug, Clone)]
+pub struct Wire {
+    method: Vec<u8>,
+    path: Vec<u8>,
+    authority: Vec<u8>,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    announced: Option<usize>,
+    body: Vec<u8>,
+}
+
+impl Wire {
+    /// Puts the token where the request wants it.
+    pub fn new(request: &Request, token: Option<&[u8]>) -> Result<Self> {
+        let mut headers = Vec::new();
+        let mut placed = false;
+        for (name, value) in &request.headers {
+            let value = match (token, value.contains("{token}")) {
+                (Some(token), true) => {
+                    placed = true;
+                    let parts = value
+                        .split("{token}")
+                        .map(decode)
+                        .collect::<Result<Vec<_>>>()?;
+                    parts.join(token)
+                }
+                _ => decode(value)?,
+            };
+            headers.push((decode(name)?, value));
+        }
+        if let Some(repeat) = &request.repeat {
+            for i in 0..repeat.times {
+                headers.push((
+                    decode(&repeat.name.replace("{i}", &i.to_string()))?,
+                    decode(&repeat.value)?,
+                ));
+            }
+        }
+        if let (Some(token), false) = (token, placed) {
+            headers.push((b"authorization".to_vec(), [b"Bearer ", token].concat()));
+        }
+        let body = decode(request.body.as_deref().unwrap_or_default())?;
+        let framed = headers.iter().any(|(name, _)| {
+            name.eq_ignore_ascii_case(b"content-length")
+                || name.eq_ignore_ascii_case(b"transfer-encoding")
+        });
+        if !body.is_empty() && !framed {
+            headers.push((
+                b"content-length".to_vec(),
+                body.len().to_string().into_bytes(),
+            ));
+        }
+        Ok(Self {
+            method: decode(&request.method)?,
+            path: decode(&request.path)?,
+            authority: decode(&request.authority)?,
+            headers,
+            announced: request.announced,
+            body,
+        })
+    }
+
+    /// The headers as a filter sees them, pseudo headers first.
+    pub fn header_map(&self) -> Vec<(&[u8], &[u8])> {
+        let pseudo: [(&[u8], &[u8]); 4] = [
+            (b":method", &self.method),
+            (b":scheme", b"http"),
+            (b":authority", &self.authority),
+            (b":path", &self.path),
+        ];
+        pseudo
+            .into_iter()
+            .chain(
+                self.headers
+                    .iter()
+                    .map(|(name, value)| (name.as_slice(), value.as_slice())),
+            )
+            .collect()
+    }
+
+    /// How many headers a lying host announces.
+    pub fn announced(&self) -> Option<usize> {
+        self.announced
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// The request as HTTP/1.1.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = [
+            &self.method,
+            b" ".as_slice(),
+            &self.path,
+            b" HTTP/1.1\r\nhost: ",
+            &self.authority,
+            b"\r\n",
+        ]
+        .concat();
+        for (name, value) in &self.headers {
+            bytes.extend([name, b": ".as_slice(), value, b"\r\n"].concat());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&self.body);
+        bytes
+    }
+}

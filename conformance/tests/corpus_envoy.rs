@@ -1,0 +1,51 @@
+//! The corpus through the built filter in a real Envoy: the same verdicts as natively, or Envoy's own where the case
+//! says so.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use portcullis_conformance::case::{self, HostKind};
+use portcullis_conformance::in_envoy::Worlds;
+use portcullis_conformance::native::Native;
+use portcullis_conformance::report::Report;
+use portcullis_conformance::wasm::{self, Wasm};
+use portcullis_conformance::{runner, world};
+
+#[test]
+fn every_case_is_as_natively_and_under_host_test() {
+    let module = wasm::compile().unwrap();
+    let mut documents = world::all().unwrap();
+    let broken = documents.remove("broken").unwrap();
+    let envoy = Worlds::start(&documents).unwrap();
+    let mut report = Report::new(&[HostKind::Native, HostKind::Wasm, HostKind::Envoy]);
+    for case in case::load().unwrap() {
+        // Envoy has the machine's clock: times in a case start when the case does.
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            .try_into()
+            .unwrap();
+        let configured = case.world != "broken";
+        let document = documents.get(&case.world).unwrap_or(&broken);
+        report.play(&case, |host| match host {
+            HostKind::Native => {
+                runner::play(&case, &mut Native::start(document, configured, now)?, now)
+            }
+            HostKind::Wasm => runner::play(
+                &case,
+                &mut Wasm::start(&module, document, configured, now)?,
+                now,
+            ),
+            HostKind::Envoy => runner::play(&case, &mut envoy.host(&case.world)?, now),
+        });
+    }
+    println!("{}", report.table());
+    let failures = report.failures();
+    assert!(
+        failures.is_empty(),
+        "{} cases are wrong:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(report.good_on(HostKind::Envoy) >= 80);
+}
