@@ -415,6 +415,22 @@ fn mistakes_are_told_when_loading() {
     );
 }
 
+/// The parser quotes what it doesn't understand. Found by fuzzing.
+#[test]
+fn a_mistake_is_one_line_whatever_the_condition_holds() {
+    let problems = load("claims.a.exists(r\n, \"x\n\ty\u{2028}\" \"z\n\")").unwrap_err();
+    assert!(
+        problems
+            .iter()
+            .all(|problem| !problem.contains(['\n', '\t'])),
+        "{problems:?}"
+    );
+    assert!(
+        problems.iter().any(|problem| problem.contains("z\\n")),
+        "{problems:?}"
+    );
+}
+
 #[test]
 fn all_mistakes_of_a_condition_are_told() {
     let problems = load("tenat == 1 && path.x == 2 && foo() && claims.l.bar()").unwrap_err();

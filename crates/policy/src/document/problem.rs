@@ -178,14 +178,22 @@ impl Sink {
     }
 }
 
-/// Cuts a long text at a character boundary.
+/// One line of bounded length. Texts quote the document, and so may messages of the parsers: a log must not be forged by them.
 fn bounded(text: String) -> String {
-    if text.len() <= MAX_TEXT {
+    if text.len() <= MAX_TEXT && !text.contains(char::is_control) {
         return text;
     }
-    let end = text.floor_char_boundary(MAX_TEXT);
-    match text.get(..end) {
-        Some(head) => format!("{head}…"),
-        None => text,
+    let mut line = String::new();
+    for c in text.chars() {
+        if line.len() >= MAX_TEXT {
+            line.push('…');
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
     }
+    line
 }
