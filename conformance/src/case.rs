@@ -54,10 +54,22 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// One more header, so many times; `{i}` in its name counts.
     pub repeat: Option<Repeat>,
+    /// How it is written in HTTP/1.1, if not plainly. The header map stays as above.
+    pub http1: Http1,
     /// How many headers the host announces, when it is to lie (natively only).
     pub announced: Option<usize>,
     /// A body, sent with `content-length` unless the headers frame it.
     pub body: Option<String>,
+}
+
+/// An odd way to write a request in HTTP/1.1.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Http1 {
+    /// What ends a header line, instead of CR LF.
+    pub line_end: Option<String>,
+    /// Several `Host` lines, instead of the authority.
+    pub hosts: Vec<String>,
 }
 
 /// A header repeated.
@@ -80,6 +92,7 @@ impl Default for Request {
             authority: "api.example.test".to_owned(),
             headers: Vec::new(),
             repeat: None,
+            http1: Http1::default(),
             announced: None,
             body: None,
         }

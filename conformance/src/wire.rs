@@ -14,6 +14,8 @@ pub struct Wire {
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     announced: Option<usize>,
     body: Vec<u8>,
+    line_end: Vec<u8>,
+    hosts: Vec<Vec<u8>>,
 }
 
 impl Wire {
@@ -57,13 +59,25 @@ impl Wire {
                 body.len().to_string().into_bytes(),
             ));
         }
+        let authority = decode(&request.authority)?;
+        let http1 = &request.http1;
+        let mut hosts = http1
+            .hosts
+            .iter()
+            .map(|host| decode(host))
+            .collect::<Result<Vec<_>>>()?;
+        if hosts.is_empty() {
+            hosts.push(authority.clone());
+        }
         Ok(Self {
             method: decode(&request.method)?,
             path: decode(&request.path)?,
-            authority: decode(&request.authority)?,
+            authority,
             headers,
             announced: request.announced,
             body,
+            line_end: decode(http1.line_end.as_deref().unwrap_or("\r\n"))?,
+            hosts,
         })
     }
 
@@ -97,17 +111,12 @@ impl Wire {
 
     /// The request as HTTP/1.1.
     pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = [
-            &self.method,
-            b" ".as_slice(),
-            &self.path,
-            b" HTTP/1.1\r\nhost: ",
-            &self.authority,
-            b"\r\n",
-        ]
-        .concat();
+        let mut bytes = [&self.method, b" ".as_slice(), &self.path, b" HTTP/1.1\r\n"].concat();
+        for host in &self.hosts {
+            bytes.extend([b"host: ".as_slice(), host, b"\r\n"].concat());
+        }
         for (name, value) in &self.headers {
-            bytes.extend([name, b": ".as_slice(), value, b"\r\n"].concat());
+            bytes.extend([name, b": ".as_slice(), value, self.line_end.as_slice()].concat());
         }
         bytes.extend_from_slice(b"\r\n");
         bytes.extend_from_slice(&self.body);
