@@ -85,6 +85,7 @@ impl Worker {
     pub fn finish(&mut self, id: StreamId) -> Exchange {
         let outcome = self.outcome(id).unwrap_or(Outcome::Unavailable);
         self.end_context(id.0);
+        self.touched.remove(&id.0);
         let live = self.guest.vm().streams.remove(&id.0);
         let stream = live.or_else(|| self.ended.remove(&id.0));
         let (upstream, response, fuel) = match stream {

@@ -36,9 +36,10 @@ impl Worker {
         let started = self.now();
         let root = self.root;
         let open = self.options.failure_policy == FailurePolicy::Open;
+        let keep_bodies = self.options.keep_bodies;
         let vm = self.guest.vm();
         let id = vm.new_context();
-        let mut stream = Stream::new(root, connection, started);
+        let mut stream = Stream::new(root, connection, started, keep_bodies);
         stream.bypass = !ready;
         vm.streams.insert(id, stream);
         if !ready && !open {
@@ -107,7 +108,16 @@ impl Worker {
         }
     }
 
-    /// The filter holds this direction: a proxy stops reading, as more body would pile up.
+    /// Streams in which something may have happened since the last take.
+    pub fn take_touched(&mut self) -> Vec<StreamId> {
+        std::mem::take(&mut self.touched)
+            .into_iter()
+            .map(StreamId)
+            .collect()
+    }
+
+    /// The filter lets nothing of this direction near it: a proxy stops reading, as more body would pile up. A filter that
+    /// gathers the body piece by piece still wants more.
     pub fn holds(&self, id: StreamId, direction: Direction) -> bool {
         let Some(stream) = self.guest.store.data().streams.get(&id.0) else {
             return false;
@@ -116,7 +126,7 @@ impl Worker {
             Direction::Request => &stream.request,
             Direction::Response => &stream.response,
         };
-        stream.ending.is_none() && half.hold != Hold::None
+        stream.ending.is_none() && half.hold == Hold::All
     }
 
     /// The client left, or the upstream broke off: the stream's context ends at once, with `proxy_on_log`,
@@ -134,6 +144,7 @@ impl Worker {
 
     /// The direction, if it still takes anything from the wire.
     fn accepting(&mut self, id: u32, direction: Direction) -> Option<&mut Half> {
+        self.touched.insert(id);
         let stream = self.guest.vm().streams.get_mut(&id)?;
         if stream.ending.is_some() || stream.half(direction).ended {
             return None;

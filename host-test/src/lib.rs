@@ -32,6 +32,7 @@ mod module;
 mod options;
 mod process;
 mod queues;
+pub mod serve;
 mod settle;
 mod shared_data;
 mod stream;

@@ -1,4 +1,4 @@
-//! The host-test command: run a filter's test cases, judge a configuration.
+//! The host-test command: serve through a filter, run its test cases, judge a configuration.
 #![allow(
     clippy::print_stdout,
     reason = "a command speaks on its standard output"

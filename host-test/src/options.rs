@@ -79,6 +79,8 @@ pub struct HostOptions {
     pub random: Random,
     /// What `proxy_get_log_level` answers; lines below it are dropped.
     pub log_level: crate::log::Level,
+    /// Keep the bodies that passed, to look at them in [`crate::Exchange`]. A proxy that streams does not.
+    pub keep_bodies: bool,
 }
 
 impl Default for HostOptions {
@@ -92,6 +94,7 @@ impl Default for HostOptions {
             clock: Clock::System,
             random: Random::System,
             log_level: crate::log::Level::Trace,
+            keep_bodies: true,
         }
     }
 }

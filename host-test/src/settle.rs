@@ -42,6 +42,7 @@ impl Worker {
 
     /// The client gets 503, or a broken connection when a response is under way already.
     pub(crate) fn end_with_503(&mut self, id: u32, ending: Ending) {
+        self.touched.insert(id);
         let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
             return;
         };
@@ -107,6 +108,7 @@ impl Worker {
             Action::Continue(id, direction) => self.resume(id, direction),
             Action::Reply(id, asked) => self.reply(id, asked, true),
             Action::Close(id) => {
+                self.touched.insert(id);
                 if let Some(stream) = self.guest.vm().streams.get_mut(&id) {
                     stream.request.shut();
                     stream.response.shut();
@@ -118,6 +120,7 @@ impl Worker {
 
     /// Answers instead of the upstream. The first answer counts; one that comes too late breaks the stream off.
     fn reply(&mut self, id: u32, asked: AskedReply, by_filter: bool) {
+        self.touched.insert(id);
         let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
             return;
         };

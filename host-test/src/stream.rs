@@ -74,8 +74,11 @@ pub(crate) struct Half {
     pub(crate) begun: bool,
     /// All of it has gone on.
     pub(crate) ended: bool,
-    /// What went on, put together.
+    /// What went on, put together; its body only when `keep_bodies`.
     pub(crate) sent: Option<Message>,
+    pub(crate) keep_bodies: bool,
+    /// Bytes of body that went on.
+    pub(crate) sent_bytes: usize,
     /// What went on, piece by piece, until it is taken.
     pub(crate) parts: Vec<Part>,
 }
@@ -108,8 +111,11 @@ impl Half {
         if bytes.is_empty() && !end {
             return;
         }
+        self.sent_bytes = self.sent_bytes.saturating_add(bytes.len());
         if let Some(sent) = &mut self.sent {
-            sent.body.extend_from_slice(&bytes);
+            if self.keep_bodies {
+                sent.body.extend_from_slice(&bytes);
+            }
             sent.ended |= end;
         }
         self.ended |= end;
@@ -252,13 +258,17 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(root: u32, connection: Connection, started: u64) -> Self {
+    pub(crate) fn new(root: u32, connection: Connection, started: u64, keep_bodies: bool) -> Self {
+        let half = || Half {
+            keep_bodies,
+            ..Half::default()
+        };
         Self {
             root,
             connection,
             started,
-            request: Half::default(),
-            response: Half::default(),
+            request: half(),
+            response: half(),
             ending: None,
             bypass: false,
             logging: false,

@@ -1,6 +1,6 @@
 //! A worker: one VM on one thread, its life from start to shutdown, its clock, timers and callouts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +33,8 @@ pub struct Worker {
     past_fuel: u64,
     /// Streams whose contexts are gone, for those who still ask how they ended.
     pub(crate) ended: HashMap<u32, Stream>,
+    /// Streams in which something may have happened.
+    pub(crate) touched: BTreeSet<u32>,
 }
 
 /// What became of a start or a reconfiguration.
@@ -93,6 +95,7 @@ impl Worker {
             configured: false,
             past_fuel: 0,
             ended: HashMap::new(),
+            touched: BTreeSet::new(),
         }
     }
 
@@ -244,6 +247,14 @@ impl Worker {
     /// Callouts that wait for a reply, oldest first.
     pub fn callouts(&self) -> impl Iterator<Item = &Callout> {
         self.guest.store.data().callouts.pending.values()
+    }
+
+    /// Callouts with a token above that one; tokens only grow.
+    pub fn callouts_after(&self, token: u32) -> impl Iterator<Item = &Callout> {
+        let pending = &self.guest.store.data().callouts.pending;
+        pending
+            .range(token.saturating_add(1)..)
+            .map(|(_, callout)| callout)
     }
 
     /// Delivers the reply of a callout, whichever context made it and whether or not its stream is still there.

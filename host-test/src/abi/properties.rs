@@ -133,7 +133,7 @@ fn request(stream: &Stream, path: &[&str]) -> Result<Vec<u8>, Status> {
         ["headers", name] => joined(headers?, name),
         ["protocol"] => Ok(text(&stream.connection.protocol)),
         ["time"] => Ok(integer(stream.started)),
-        ["size"] => Ok(length(half.body.len())),
+        ["size"] => Ok(length(half.sent_bytes.saturating_add(half.body.len()))),
         ["total_size"] => Ok(length(
             half.body.len().saturating_add(half.headers.byte_size()),
         )),
@@ -159,7 +159,7 @@ fn response(stream: &Stream, path: &[&str]) -> Result<Vec<u8>, Status> {
         },
         ["headers", name] => joined(headers?, name),
         ["trailers", name] => joined(half.trailers.as_ref().ok_or(Status::NotFound)?, name),
-        ["size"] => Ok(length(half.sent.as_ref().map_or(0, |sent| sent.body.len()))),
+        ["size"] => Ok(length(half.sent_bytes)),
         ["flags"] => Ok(integer(0)),
         [] | ["headers" | "trailers"] => Err(Status::SerializationFailure),
         _ => Err(Status::NotFound),

@@ -2,6 +2,7 @@
 
 mod check;
 mod plugin;
+mod serve;
 mod test;
 
 use std::process::ExitCode;
@@ -20,12 +21,15 @@ const EXAMPLES: &str = "\
 Examples:
   host-test check --wasm filter.wasm --config policy.yaml
   host-test test --wasm filter.wasm policies/
+  host-test serve --wasm filter.wasm --config policy.yaml \
+      --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090
 
 Exit status: 0 all is well, 1 something is not as expected, 2 the command can't do its work.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Check),
+    Serve(serve::Serve),
     Test(test::Test),
 }
 
@@ -34,6 +38,7 @@ impl Arguments {
     pub(crate) fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Check(check) => check.run(),
+            Command::Serve(serve) => serve.run(),
             Command::Test(test) => test.run(),
         };
         result.unwrap_or_else(|error| {

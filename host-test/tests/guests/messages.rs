@@ -178,7 +178,9 @@ fn a_buffered_body_is_changed_as_a_whole() {
     worker.headers(id, Direction::Request, request.headers, false);
     worker.body(id, Direction::Request, b"one ", false);
     worker.body(id, Direction::Request, b"two ", false);
-    assert!(worker.holds(id, Direction::Request));
+    assert!(worker.take_parts(id, Direction::Request).is_empty());
+    // It wants more, so nobody may stop reading.
+    assert!(!worker.holds(id, Direction::Request));
     worker.body(id, Direction::Request, b"three", true);
     let parts = worker.take_parts(id, Direction::Request);
     assert!(matches!(parts[0], Part::Head { end: false, .. }));
@@ -211,6 +213,7 @@ fn a_held_body_over_its_bound_is_answered_413() {
 fn a_body_that_waits_behind_a_pause_follows_the_head() {
     let mut worker = guest();
     let id = worker.begin(ask("call").body("payload"));
+    assert!(worker.holds(id, Direction::Request));
     assert!(worker.take_parts(id, Direction::Request).is_empty());
     let token = worker.callouts().next().unwrap().token;
     worker.answer(token, CalloutReply::json("")).unwrap();

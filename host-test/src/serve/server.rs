@@ -1,0 +1,147 @@
+//! A running server: its threads, its address, and how it ends.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use crate::module::Module;
+use crate::options::{Clusters, HostOptions, PluginConfig};
+use crate::process::Process;
+use crate::worker::Worker;
+
+use super::listener::{Front, accept};
+use super::options::{Options, StartError};
+use super::vm_thread::{Command, VmThread};
+
+/// A server. It ends with [`Server::stop`]; dropped, it ends without waiting for open requests.
+pub struct Server {
+    address: SocketAddr,
+    process: Process,
+    stop: watch::Sender<bool>,
+    accepting: tokio::task::JoinHandle<()>,
+    workers: Vec<Sender<Command>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Starts the filter in every worker, then listens. Must be called in a Tokio runtime, which carries the connections.
+    ///
+    /// # Errors
+    /// When the filter refuses its configuration, or the address can't be listened on.
+    pub async fn start(
+        module: &Module,
+        plugin: PluginConfig,
+        options: Options,
+    ) -> Result<Self, StartError> {
+        let options = Arc::new(options);
+        let process = Process::new();
+        let host = HostOptions {
+            clusters: Clusters::named(options.clusters.keys().cloned()),
+            ..options.host.clone()
+        };
+        let mut started = Vec::new();
+        for _ in 0..options.workers.max(1) {
+            let mut worker = Worker::new(module, plugin.clone(), host.clone(), &process);
+            let outcome = worker.start();
+            if !outcome.configured {
+                return Err(StartError::Configuration {
+                    failure: outcome.failure,
+                    logs: outcome.logs,
+                });
+            }
+            if let Some(filter_log) = &options.filter_log {
+                outcome.logs.iter().for_each(|line| filter_log(line));
+            }
+            started.push(worker);
+        }
+        let listen = |error| StartError::Listen(options.listen, error);
+        let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let mut workers = Vec::new();
+        let mut threads = Vec::new();
+        for (index, worker) in started.into_iter().enumerate() {
+            let (sender, commands) = std::sync::mpsc::channel();
+            let vm = VmThread::new(
+                worker,
+                Arc::clone(&options),
+                Handle::current(),
+                commands,
+                sender.clone(),
+            );
+            let thread = std::thread::Builder::new()
+                .name(format!("vm-{index}"))
+                .spawn(move || vm.run())
+                .map_err(StartError::Thread)?;
+            workers.push(sender);
+            threads.push(thread);
+        }
+        let (stop, stopped) = watch::channel(false);
+        let front = Arc::new(Front {
+            options,
+            workers: workers.clone(),
+            address,
+            numbers: AtomicU64::new(1),
+        });
+        let accepting = tokio::spawn(accept(front, listener, stopped));
+        Ok(Self {
+            address,
+            process,
+            stop,
+            accepting,
+            workers,
+            threads,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Metrics and shared data of the filter.
+    pub const fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Stops accepting, waits for open requests as long as the options allow, then ends the workers.
+    pub async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        // A task that panicked has ended too.
+        let _ = (&mut self.accepting).await;
+        self.end_workers();
+        let threads = std::mem::take(&mut self.threads);
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+
+    fn end_workers(&self) {
+        for worker in &self.workers {
+            let _ = worker.send(Command::Stop);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+        self.end_workers();
+    }
+}
