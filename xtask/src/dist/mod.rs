@@ -126,7 +126,7 @@ pub(crate) fn compile(
         .arg(out)
         .args(packages.iter().flat_map(|package| ["-p", package]))
         .env("PORTCULLIS_BUILD_EPOCH", build_epoch(workspace).to_string());
-    let what = format!("cargo build for wasm32: {}", packages.join(", "));
+    let what = format!("cargo build for wasm32, {} packages", packages.len());
     Job::new(what, workspace.log("build-wasm"), cargo)
         .run()?
         .require()?;

@@ -76,7 +76,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// `test result: ok. 3 passed; 0 failed; 1 ignored; …` of libtest, or `3 passed, 0 failed` alone on a line.
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; …` of libtest, or a line that begins `3 passed, 0 failed`.
 fn closing_line(line: &str) -> Option<Tally> {
     let line = line.trim();
     let (counts, separator) = match line.strip_prefix("test result: ") {
@@ -92,7 +92,7 @@ fn closing_line(line: &str) -> Option<Tally> {
         let Ok(number) = number.parse::<u64>() else {
             break;
         };
-        match word {
+        match word.split(' ').next().unwrap_or_default() {
             "passed" => (tally.passed, seen) = (number, seen + 1),
             "failed" => (tally.failed, seen) = (number, seen + 1),
             "ignored" | "skipped" => tally.skipped = number,
@@ -131,6 +131,7 @@ mod tests {
                 skipped: 2
             }
         );
+        assert_eq!(Tally::read("37 passed, 0 failed (0.42 s)").passed, 37);
         for line in [
             "we passed, they failed",
             "3 passed",
