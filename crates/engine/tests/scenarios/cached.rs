@@ -168,7 +168,8 @@ fn two_guards_share_nothing() {
 fn the_cache_is_bounded_in_bytes() {
     let good = key("a", 1);
     let document = with(document(), json!({"limits": {"cache_bytes": "1MiB"}}));
-    for (filler, least, most) in [(300, 250, 700), (700, 180, 500)] {
+    // A token of 700 bytes and one of 1.2 KiB.
+    for (filler, least, most) in [(205, 250, 700), (603, 180, 500)] {
         let mut world = World::started(&document, &[&good]);
         let mut bytes = 0;
         for n in 0..2000 {
