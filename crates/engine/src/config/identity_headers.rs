@@ -140,7 +140,11 @@ fn read_source(field: &Field<'_>) -> Option<Source> {
         "scopes" => return Some(Source::Scopes),
         _ => text.strip_prefix("claims."),
     };
-    let steps: Option<Vec<Box<str>>> = path.map(|path| path.split('.').map(Box::from).collect());
+    // A namespaced claim is a URL, dots and all; the policy's `claims` reads it so too.
+    let steps: Option<Vec<Box<str>>> = path.map(|path| match path.contains("://") {
+        true => vec![path.into()],
+        false => path.split('.').map(Box::from).collect(),
+    });
     match steps {
         Some(steps) if steps.len() <= 8 && steps.iter().all(|step| !step.is_empty()) => {
             Some(Source::Claim(steps.into()))

@@ -357,13 +357,15 @@ fn the_values_of_identity_headers() {
     let good = key("a", 1);
     let set = json!({
         "x-issuer": "issuer", "x-subject": "subject", "x-scopes": "scopes", "x-org": "claims.org.id", "x-groups": "claims.groups",
-        "x-level": "claims.level", "x-staff": "claims.staff", "x-user": null, "x-tenant": null,
+        "x-level": "claims.level", "x-staff": "claims.staff",
+        "x-plan": "claims.https://example.com/plan", "x-user": null, "x-tenant": null,
     });
     let mut world = World::started(
         &with(document(), json!({"upstream": {"set": set}})),
         &[&good],
     );
-    let extra = json!({"org": {"id": "o-1"}, "groups": ["a", "b"], "level": 3, "staff": true});
+    let extra = json!({"org": {"id": "o-1"}, "groups": ["a", "b"], "level": 3, "staff": true,
+        "https://example.com/plan": "gold"});
     let token = good.sign(&with(world.claims(), extra));
     let set = set_of(&world.send(&get("/any").bearer(&token)).forward());
     for (name, value) in [
@@ -374,6 +376,7 @@ fn the_values_of_identity_headers() {
         ("x-groups", "a,b"),
         ("x-level", "3"),
         ("x-staff", "true"),
+        ("x-plan", "gold"),
     ] {
         assert_eq!(set[name], value);
     }

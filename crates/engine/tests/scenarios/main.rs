@@ -13,6 +13,7 @@
 mod answers;
 mod cached;
 mod clock;
+mod complete;
 mod config;
 mod events;
 mod fetching;
