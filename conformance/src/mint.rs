@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 pub use mangle::Mangle;
 pub use recipe::{Recipe, Signer};
 use segments::Segments;
+pub(crate) use segments::{decode_base64url, encode_base64url};
 
 use crate::bytes_text;
 use crate::keys::{key, public_pem};
@@ -39,7 +40,7 @@ pub fn mint(recipe: &Recipe, now: i64) -> Result<Vec<u8>> {
         Some(signer) => {
             let signature =
                 jsonwebtoken::crypto::sign(&segments.signing_input(), &signer, algorithm)?;
-            segments::decode_base64url(&signature)?
+            decode_base64url(&signature)?
         }
     };
     for mangle in recipe

@@ -1,7 +1,43 @@
 //! Mutations of valid requests: of the token, the path, the headers and the rest of the head.
 
+use anyhow::Result;
+
+use crate::case;
+use crate::mint::{decode_base64url, encode_base64url, mint};
 use crate::oracle::ValidToken;
 use crate::random::Random;
+
+/// The reasons of cases whose tokens no route of any world may accept.
+const ALWAYS_BAD: [&str; 12] = [
+    "signature_invalid",
+    "algorithm_refused",
+    "key_unknown",
+    "key_unsuitable",
+    "key_ambiguous",
+    "token_header_refused",
+    "token_malformed",
+    "token_type_refused",
+    "claims_malformed",
+    "claim_missing",
+    "issuer_unknown",
+    "token_expired",
+];
+
+/// What a forger would write instead, in header or claims.
+const FORGERIES: [(&str, &str); 12] = [
+    ("ES256", "none"),
+    ("ES256", "HS256"),
+    ("RS256", "HS256"),
+    ("EdDSA", "nOnE"),
+    ("\"kid\":\"es_a\"", "\"kid\":\"es_2\""),
+    ("\"kid\"", "\"jku\""),
+    ("at+jwt", "dpop+jwt"),
+    ("login.example.test", "partner.example.test"),
+    ("api.example.test", "admin.example.test"),
+    ("\"sub\":\"", "\"sub\":\"admin\",\"x\":\""),
+    ("\"exp\":1", "\"exp\":2"),
+    ("{", "{\"scope\":\"admin internal orders:special\","),
+];
 
 /// A request head, as mutable as it gets.
 #[derive(Debug, Clone)]
@@ -92,9 +128,27 @@ pub fn plain(random: &mut Random, tokens: &[ValidToken]) -> Head {
     }
 }
 
+/// The tokens of the corpus that nobody may accept.
+pub fn bad_tokens(now: i64) -> Result<Vec<Vec<u8>>> {
+    let cases = case::load()?;
+    let bad = cases.iter().filter(|case| {
+        let reason = case.expect.as_ref().map(|expect| expect.reason.as_str());
+        reason.is_some_and(|reason| ALWAYS_BAD.contains(&reason))
+    });
+    bad.filter_map(|case| case.token.as_ref())
+        .map(|recipe| mint(recipe, now))
+        .collect()
+}
+
 /// Changes something, perhaps several things.
-pub fn mutate(head: &mut Head, random: &mut Random, tokens: &[ValidToken]) {
+pub fn mutate(head: &mut Head, random: &mut Random, tokens: &[ValidToken], bad: &[Vec<u8>]) {
     head.untouched = false;
+    if random.once_in(10) {
+        let token = random.pick(bad);
+        return on_value(head, b"authorization", |value| {
+            *value = [b"Bearer ", token.as_slice()].concat()
+        });
+    }
     for _ in 0..=random.below(3) {
         match random.below(10) {
             0..=4 => on_value(head, b"authorization", |value| {
@@ -127,8 +181,9 @@ fn credential(value: &mut Vec<u8>, random: &mut Random, tokens: &[ValidToken]) {
         .map(<[u8]>::to_vec)
         .collect();
     let others: Vec<&[u8]> = other.split(|byte| *byte == b'.').collect();
-    match random.below(8) {
+    match random.below(11) {
         0..=2 => return bytes(value, random),
+        8..=10 => forge(&mut parts, random),
         3 => {
             let index = random.below(parts.len());
             if let Some(part) = others.get(index) {
@@ -152,6 +207,27 @@ fn credential(value: &mut Vec<u8>, random: &mut Random, tokens: &[ValidToken]) {
         _ => parts.swap(0, 1.min(token.split(|byte| *byte == b'.').count() - 1)),
     }
     *value = [b"Bearer ", parts.join(&b'.').as_slice()].concat();
+}
+
+/// Changes what header or claims say, in good base64url, under the old signature.
+fn forge(parts: &mut [Vec<u8>], random: &mut Random) {
+    let index = random.below(parts.len().min(2));
+    let part = &mut parts[index];
+    let Some(mut text) = std::str::from_utf8(part)
+        .ok()
+        .and_then(|text| decode_base64url(text).ok())
+    else {
+        return;
+    };
+    if random.once_in(3) {
+        bytes(&mut text, random);
+    } else {
+        let (old, new) = random.pick(&FORGERIES);
+        text = String::from_utf8_lossy(&text)
+            .replacen(old, new, 1)
+            .into_bytes();
+    }
+    *part = encode_base64url(&text);
 }
 
 fn path(value: &mut Vec<u8>, random: &mut Random) {

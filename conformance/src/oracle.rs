@@ -231,3 +231,76 @@ fn decode(segment: &[u8]) -> Result<String> {
     }
     Ok(String::from_utf8(bytes)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Seen, may_pass, valid_tokens};
+
+    #[test]
+    fn the_oracle_knows_the_world() {
+        let tokens = valid_tokens(2_000_000_000).unwrap();
+        let passes = |method: &str, authority: &str, path: &str, user: Option<&str>| {
+            let token = user.map(|user| tokens.iter().find(|token| token.user == user).unwrap());
+            let credential = token.map(|token| [b"bearer  ", token.text.as_slice()].concat());
+            let credentials: Vec<&[u8]> = credential.iter().map(Vec::as_slice).collect();
+            let (method, authority, path) =
+                (method.as_bytes(), authority.as_bytes(), path.as_bytes());
+            may_pass(
+                &Seen {
+                    method,
+                    authority,
+                    path,
+                    credentials: &credentials,
+                },
+                &tokens,
+            )
+            .is_ok()
+        };
+        assert!(passes("GET", "api", "/orders/1?x=//", Some("alice")));
+        assert!(passes("GET", "API:80", "/public/a", None));
+        assert!(passes(
+            "GET",
+            "internal.example.test",
+            "/orders/special",
+            Some("dave")
+        ));
+        for (method, authority, path, user) in [
+            ("PUT", "api", "/orders/1", Some("alice")),
+            ("GET", "api", "/orders/1", None),
+            ("GET", "api", "/orders/special", Some("alice")),
+            ("GET", "internal.example.test", "/orders/1", Some("alice")),
+            ("GET", "api", "/orders/1%2f2", Some("alice")),
+            ("GET", "api", "/public/../orders/1", Some("alice")),
+            ("GET", "api", "/public//a", None),
+            ("GET", "api", "/admin/x", Some("alice")),
+            ("GET", "api", "/partner", Some("alice")),
+        ] {
+            assert!(
+                !passes(method, authority, path, user),
+                "{method} {authority} {path} {user:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_credentials_or_a_changed_one_never_pass() {
+        let tokens = valid_tokens(2_000_000_000).unwrap();
+        let good = [b"Bearer ", tokens[0].text.as_slice()].concat();
+        let mut changed = good.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        for credentials in [
+            &[good.as_slice(), &good][..],
+            &[&changed],
+            &[&good[7..]],
+            &[],
+        ] {
+            let seen = Seen {
+                method: b"GET",
+                authority: b"api",
+                path: b"/orders/1",
+                credentials,
+            };
+            assert!(may_pass(&seen, &tokens).is_err());
+        }
+    }
+}

@@ -44,10 +44,6 @@ const ATTACKS: [&str; 31] = [
     "path_tricks",
 ];
 
-fn cases() -> Vec<Case> {
-    case::load().unwrap()
-}
-
 #[test]
 fn every_case_is_as_expected() {
     let now = SystemTime::now()
@@ -58,7 +54,7 @@ fn every_case_is_as_expected() {
         .unwrap();
     let worlds = world::all().unwrap();
     let mut report = Report::new(&[HostKind::Native]);
-    for case in cases() {
+    for case in case::load().unwrap() {
         let document = &worlds[&case.world];
         report.play(&case, |_| {
             runner::play(
@@ -80,7 +76,7 @@ fn every_case_is_as_expected() {
 
 #[test]
 fn the_corpus_is_large_and_names_every_attack() {
-    let cases = cases();
+    let cases = case::load().unwrap();
     assert!(cases.len() >= 80, "{}", cases.len());
     let named: BTreeSet<&str> = cases
         .iter()
@@ -95,7 +91,11 @@ fn the_corpus_is_large_and_names_every_attack() {
 
 #[test]
 fn every_reason_has_a_case() {
-    let seen: BTreeSet<String> = cases().iter().flat_map(Case::reasons).collect();
+    let seen: BTreeSet<String> = case::load()
+        .unwrap()
+        .iter()
+        .flat_map(Case::reasons)
+        .collect();
     let known: BTreeSet<String> = Reason::ALL
         .iter()
         .map(|reason| reason.code().to_owned())
@@ -108,7 +108,7 @@ fn every_reason_has_a_case() {
 
 #[test]
 fn most_cases_run_in_envoy() {
-    let cases = cases();
+    let cases = case::load().unwrap();
     let in_envoy = cases
         .iter()
         .filter(|case| case.runs_on(HostKind::Envoy))

@@ -7,7 +7,7 @@ use std::num::ParseIntError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use host_test::{Clock, Connection, HostOptions, Outcome, PluginConfig, Process, Request, Worker};
-use portcullis_conformance::mutate::{Head, mutate, plain};
+use portcullis_conformance::mutate::{Head, bad_tokens, mutate, plain};
 use portcullis_conformance::oracle::{Seen, may_pass, valid_tokens};
 use portcullis_conformance::random::Random;
 use portcullis_conformance::{audit, wasm, world};
@@ -36,6 +36,7 @@ fn no_mutated_request_traps_or_passes_unduly() {
     )
     .unwrap();
     let tokens = valid_tokens(now).unwrap();
+    let bad = bad_tokens(now).unwrap();
     let plugin = PluginConfig {
         name: "token_guard".to_owned(),
         root_id: "token_guard".to_owned(),
@@ -58,7 +59,7 @@ fn no_mutated_request_traps_or_passes_unduly() {
     for number in 0..requests {
         let mut head = plain(&mut random, &tokens);
         if !random.once_in(8) {
-            mutate(&mut head, &mut random, &tokens);
+            mutate(&mut head, &mut random, &tokens, &bad);
         }
         untouched += u64::from(head.untouched);
         let request = Request {

@@ -54,7 +54,7 @@ impl Segments {
 }
 
 /// base64url without padding (RFC 7515 section 2).
-pub(super) fn encode_base64url(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn encode_base64url(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len() * 4 / 3 + 3);
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().enumerate().fold(0_u32, |group, (i, byte)| {
@@ -68,7 +68,7 @@ pub(super) fn encode_base64url(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The inverse, for what this module or `jsonwebtoken` has encoded.
-pub(super) fn decode_base64url(text: &str) -> Result<Vec<u8>> {
+pub(crate) fn decode_base64url(text: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let (mut group, mut bits) = (0_u32, 0);
     for character in text.bytes() {
