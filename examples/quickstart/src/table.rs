@@ -64,14 +64,14 @@ impl Paint {
     }
 }
 
-const REQUEST: usize = 28;
+const REQUEST: usize = 29;
 const CARRIES: usize = 32;
 
 /// The line above the rows.
 pub fn heading(paint: Paint) -> String {
     let line = format!(
-        "   {:REQUEST$}{:CARRIES$}{:>8}{:>5}   {:29}{}",
-        "request", "carries", "expected", "got", "reason", "upstream"
+        "   {:REQUEST$}{:CARRIES$}{:>8}{:>5}   {:23}{}",
+        "request", "carries", "expected", "got", "reason", "API saw"
     );
     paint.bold(&line)
 }
@@ -86,13 +86,13 @@ pub fn row(paint: Paint, scene: &Scene, seen: &Seen) -> String {
     };
     let upstream = match seen.upstream_user.as_deref() {
         None => paint.dim("-"),
-        Some("") => "arrived, no x-user".to_owned(),
+        Some("") => "no x-user".to_owned(),
         Some(user) => format!("x-user: {user}"),
     };
     let request = format!("{} {}", scene.method, scene.path);
     let got = paint.status(seen.status, &format!("{:>5}", seen.status));
     let mut row = format!(
-        " {mark} {request:REQUEST$}{:CARRIES$}{:>8}{got}   {:29}{upstream}",
+        " {mark} {request:REQUEST$}{:CARRIES$}{:>8}{got}   {:23}{upstream}",
         scene.carries, scene.status, seen.reason
     );
     if !right {
@@ -113,4 +113,56 @@ pub fn row(paint: Paint, scene: &Scene, seen: &Seen) -> String {
         );
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::Issuer;
+    use crate::scenes;
+
+    #[test]
+    fn a_verdict_is_right_in_all_its_parts_or_wrong() {
+        let issuer = Issuer::new("http://127.0.0.1:9090").unwrap();
+        for scene in scenes::all(&issuer).unwrap() {
+            let right = Seen {
+                status: scene.status,
+                reason: scene.reason.to_owned(),
+                upstream_user: scene.upstream_user.map(str::to_owned),
+            };
+            assert!(right.is_right(&scene));
+            assert!(!row(Paint::PLAIN, &scene, &right).contains("WRONG"));
+            for wrong in [
+                Seen {
+                    status: right.status + 1,
+                    ..right.clone()
+                },
+                Seen {
+                    reason: "luck".to_owned(),
+                    ..right.clone()
+                },
+                Seen {
+                    upstream_user: Some("admin".to_owned()),
+                    ..right.clone()
+                },
+            ] {
+                assert!(!wrong.is_right(&scene));
+                assert!(row(Paint::PLAIN, &scene, &wrong).contains("WRONG"));
+            }
+        }
+    }
+
+    #[test]
+    fn rows_fit_a_wide_terminal() {
+        let issuer = Issuer::new("http://127.0.0.1:9090").unwrap();
+        for scene in scenes::all(&issuer).unwrap() {
+            let seen = Seen {
+                status: scene.status,
+                reason: scene.reason.to_owned(),
+                upstream_user: scene.upstream_user.map(str::to_owned),
+            };
+            let row = row(Paint::PLAIN, &scene, &seen);
+            assert!(row.chars().count() <= 120, "{row}");
+        }
+    }
 }
