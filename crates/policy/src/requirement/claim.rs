@@ -4,6 +4,7 @@
 //! claims:
 //!   tenant: acme                           # equal to this text
 //!   level: [2, 3]                          # equal to one of these
+//!   amr: mfa                               # an array in the token: has this item
 //!   realm_access.verified: true            # a dot steps into an object
 //!   https://example.com/department: sales  # a key with :// is one name, dots and all
 //! ```
@@ -46,7 +47,8 @@ impl ClaimTest {
         &self.name
     }
 
-    /// Whether the claim is there and equal to one of the wanted values.
+    /// Whether the claim is there and equal to one of the wanted values. Of an array, one item must be: that is how `amr` (RFC 8176),
+    /// `aud` and the usual `groups` and `roles` are meant. Arrays inside arrays are not looked into.
     pub(crate) fn holds(&self, claims: &Map<String, Json>) -> bool {
         let Some((last, objects)) = self.steps.split_last() else {
             return false;
@@ -54,15 +56,21 @@ impl ClaimTest {
         let object = objects
             .iter()
             .try_fold(claims, |object, step| object.get(step)?.as_object());
-        object
-            .and_then(|object| object.get(last))
-            .is_some_and(|found| {
-                self.wanted.iter().any(|wanted| match wanted {
-                    Wanted::Text(text) => found.as_str() == Some(text),
-                    Wanted::Integer(number) => found.as_i64() == Some(*number),
-                    Wanted::Bool(value) => found.as_bool() == Some(*value),
-                })
-            })
+        let Some(found) = object.and_then(|object| object.get(last)) else {
+            return false;
+        };
+        match found {
+            Json::Array(items) => items.iter().any(|item| self.is_wanted(item)),
+            single => self.is_wanted(single),
+        }
+    }
+
+    fn is_wanted(&self, found: &Json) -> bool {
+        self.wanted.iter().any(|wanted| match wanted {
+            Wanted::Text(text) => found.as_str() == Some(text),
+            Wanted::Integer(number) => found.as_i64() == Some(*number),
+            Wanted::Bool(value) => found.as_bool() == Some(*value),
+        })
     }
 }
 
@@ -194,7 +202,6 @@ mod tests {
     fn equality_is_typed() {
         assert!(holds("tenant: acme", r#"{"tenant": "acme"}"#));
         assert!(!holds("tenant: acme", r#"{"tenant": "Acme"}"#));
-        assert!(!holds("tenant: acme", r#"{"tenant": ["acme"]}"#));
         assert!(!holds("tenant: acme", r#"{}"#));
         assert!(!holds("tenant: acme", r#"{"tenant": null}"#));
         assert!(holds("level: 2", r#"{"level": 2}"#));
@@ -207,6 +214,19 @@ mod tests {
         assert!(holds("level: [1, 2, x]", r#"{"level": "x"}"#));
         assert!(!holds("level: [1, 2, x]", r#"{"level": 3}"#));
         assert!(!holds("a: 1\nb: 2", r#"{"a": 1, "b": 3}"#));
+    }
+
+    #[test]
+    fn an_array_holds_what_one_of_its_items_is() {
+        assert!(holds("amr: mfa", r#"{"amr": ["pwd", "mfa"]}"#));
+        assert!(holds("amr: [mfa, hwk]", r#"{"amr": ["pwd", "hwk"]}"#));
+        assert!(holds("level: 2", r#"{"level": [1, 2]}"#));
+        assert!(!holds("amr: mfa", r#"{"amr": ["pwd"]}"#));
+        assert!(!holds("amr: mfa", r#"{"amr": []}"#));
+        assert!(!holds("amr: mfa", r#"{"amr": "pwd mfa"}"#));
+        assert!(!holds("amr: mfa", r#"{"amr": [["mfa"]]}"#));
+        assert!(!holds("amr: mfa", r#"{"amr": {"mfa": "mfa"}}"#));
+        assert!(!holds("level: 2", r#"{"level": ["2", 2.0]}"#));
     }
 
     #[test]
