@@ -1,6 +1,6 @@
 //! The route table: host, method and path to exactly one route, in as many steps as the path has segments.
 //!
-//! A trie of segments for each host pattern. Crate `matchit` was tried first and can't hold this: it allows one kind of wildcard at a
+//! A trie of segments for each host pattern. Crate `matchit` can't hold this: it allows one kind of wildcard at a
 //! place, and here a variable and a prefix stand beside each other.
 
 use std::collections::HashMap;
