@@ -1,5 +1,11 @@
 //! `examples/envoy` as people run it: a real Envoy with two workers, a certified OpenID provider as the issuer, a real
 //! OAuth client, a real upstream; keys rotate, the provider dies, configurations change, attackers flood, traffic flows.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "all of this is test code, the parts outside of test functions too"
+)]
 
 mod example;
 mod flood;

@@ -10,25 +10,25 @@ use portcullis_conformance::scratch::Scratch;
 use portcullis_conformance::upstream::Upstream;
 
 /// The algorithms of the provider, as its clients are named after them.
-pub const ALGORITHMS: [&str; 3] = ["es256", "rs256", "eddsa"];
+pub(crate) const ALGORITHMS: [&str; 3] = ["es256", "rs256", "eddsa"];
 
 /// What a reader asks for.
-pub const READ: &str = "orders:read";
+pub(crate) const READ: &str = "orders:read";
 
 /// What a writer asks for.
-pub const WRITE: &str = "orders:read orders:write";
+pub(crate) const WRITE: &str = "orders:read orders:write";
 
 /// Everything but the proxy.
-pub struct Stage {
-    pub provider: Provider,
-    pub client: Client,
-    pub upstream: Upstream,
+pub(crate) struct Stage {
+    pub(crate) provider: Provider,
+    pub(crate) client: Client,
+    pub(crate) upstream: Upstream,
     // Holds the provider's keys.
     _scratch: Scratch,
 }
 
 impl Stage {
-    pub fn set() -> Result<Self> {
+    pub(crate) fn set() -> Result<Self> {
         let scratch = Scratch::new()?;
         let provider = Provider::start(scratch.path())?;
         let client = Client::start(provider.issuer())?;
@@ -41,7 +41,7 @@ impl Stage {
     }
 
     /// The example's policy with the provider's address, and these lines added to the issuer's `jwks`.
-    pub fn policy(&self, jwks: &str) -> Result<String> {
+    pub(crate) fn policy(&self, jwks: &str) -> Result<String> {
         let policy = Example::read()?.policy;
         let here = "http://127.0.0.1:9090";
         ensure!(
@@ -58,7 +58,7 @@ impl Stage {
     }
 
     /// The example with that policy and two workers.
-    pub fn gateway(&self, policy: &str) -> Result<Gateway> {
+    pub(crate) fn gateway(&self, policy: &str) -> Result<Gateway> {
         Gateway::start(
             policy,
             self.provider.address(),
@@ -68,7 +68,7 @@ impl Stage {
     }
 
     /// A token for each algorithm.
-    pub fn tokens(&mut self, role: &str, scope: &str) -> Result<Vec<Token>> {
+    pub(crate) fn tokens(&mut self, role: &str, scope: &str) -> Result<Vec<Token>> {
         ALGORITHMS
             .iter()
             .map(|algorithm| self.client.token(&format!("{role}.{algorithm}"), scope))
@@ -77,7 +77,7 @@ impl Stage {
 }
 
 /// Polls until `done`, or fails after `patience`.
-pub fn wait_until(
+pub(crate) fn wait_until(
     what: &str,
     patience: Duration,
     mut done: impl FnMut() -> Result<bool>,

@@ -25,7 +25,8 @@ use portcullis_conformance::envoy::{Envoy, Options};
 use portcullis_conformance::scratch::Scratch;
 
 use crate::contenders::Contender;
-use crate::report::{Measured, Report, Setup};
+use crate::load::Load;
+use crate::report::{Measured, Report, Setup, Turn};
 use crate::tokens::Tokens;
 
 /// Measures the CPU time per request of the guard and of Envoy's own filters.
@@ -128,28 +129,49 @@ fn start<'c>(contenders: impl Iterator<Item = &'c Contender>) -> Result<Envoy> {
 }
 
 /// One turn of load on one contender.
-fn turn(
-    envoy: &Envoy,
-    contender: &Contender,
-    length: Duration,
-    connections: u32,
-) -> Result<report::Turn> {
-    let address = envoy.listener(&contender.title())?;
+fn turn(envoy: &Envoy, contender: &Contender, length: Duration, connections: u32) -> Result<Turn> {
+    let title = contender.title();
+    let address = envoy.listener(&title)?;
+    let missed = misses(envoy)?;
     let before = process::cpu_time(envoy.pid())?;
     let load = load::run(address, &contender.script, length, connections)?;
-    let spent = process::cpu_time(envoy.pid())?.saturating_sub(before);
+    let cpu = process::cpu_time(envoy.pid())?.saturating_sub(before);
+    let missed = misses(envoy)?.saturating_sub(missed);
+    let Load {
+        requests,
+        refused,
+        per_second,
+    } = load;
     ensure!(
-        load.refused == 0,
-        "{}: {} of {} requests were refused; a benchmark of refusals says nothing",
-        contender.title(),
-        load.refused,
-        load.requests
+        refused == 0,
+        "{title}: {refused} of {requests} requests were refused; a benchmark of refusals says nothing"
     );
-    Ok(report::Turn {
-        requests: load.requests,
-        cpu: spent,
-        per_second: load.per_second,
+    // Requests that were on their way when wrk ended were judged but not counted.
+    match contender.name {
+        contenders::GUARD_FIRST => ensure!(
+            missed >= requests,
+            "{title}: only {missed} of {requests} tokens were new to the cache"
+        ),
+        contenders::GUARD_WARM => ensure!(
+            missed <= 1,
+            "{title}: {missed} of {requests} tokens were new to the cache"
+        ),
+        _ => {}
+    }
+    Ok(Turn {
+        requests,
+        cpu,
+        per_second,
     })
+}
+
+/// How many tokens the guards had not in their caches, so far.
+fn misses(envoy: &Envoy) -> Result<u64> {
+    Ok(envoy
+        .stats()?
+        .get("wasmcustom.portcullis.cache.miss")
+        .copied()
+        .unwrap_or_default())
 }
 
 /// Start time and memory of an Envoy with one bare listener, and with one guarded one.
