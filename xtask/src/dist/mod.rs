@@ -44,12 +44,12 @@ pub(crate) enum Modules {
 /// Builds the modules and describes the filter in `target/dist/token-guard.json`.
 pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> Result<Dist> {
     let toolchain = Toolchain::find(workspace, choice)?;
-    let mut packages = vec![FILTER];
-    if modules == Modules::All {
-        packages.extend(GUESTS);
-    }
     let out = workspace.target("wasm");
-    compile(workspace, &toolchain, &packages, &out)?;
+    // The guests by themselves: built together, their features would change those of the filter.
+    compile(workspace, &toolchain, &[FILTER], &out)?;
+    if modules == Modules::All {
+        compile(workspace, &toolchain, &GUESTS, &out)?;
+    }
 
     let built = out.join("wasm32-unknown-unknown/wasm");
     let dist = Dist {
@@ -126,8 +126,9 @@ pub(crate) fn compile(
         .arg(out)
         .args(packages.iter().flat_map(|package| ["-p", package]))
         .env("PORTCULLIS_BUILD_EPOCH", build_epoch(workspace).to_string());
-    let what = format!("cargo build for wasm32, {} packages", packages.len());
-    Job::new(what, workspace.log("build-wasm"), cargo)
+    let names = packages.join(", ");
+    let log = workspace.log(&format!("build-wasm-{}", packages.first().unwrap_or(&"")));
+    Job::new(format!("build for wasm32: {names}"), log, cargo)
         .run()?
         .require()?;
     Ok(())
