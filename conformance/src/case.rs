@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::mint::Recipe;
-use crate::script::Step;
+use crate::script::{KeysArrive, Step};
 
 /// One named case.
 #[derive(Debug, Clone, Deserialize)]
@@ -171,16 +171,22 @@ impl Case {
         }
     }
 
-    /// Whether it runs there. Time, the client's leaving and the issuer's answers cannot be scripted in Envoy, and
-    /// budgets would carry over to other cases.
+    /// Whether it runs there. Time cannot be scripted in Envoy, and budgets would carry over to other cases.
     pub fn runs_on(&self, host: HostKind) -> bool {
-        let scripted = self
-            .script()
-            .iter()
-            .any(|step| !matches!(step, Step::Send(_)));
+        let timeless = self.script().iter().all(|step| match step {
+            Step::Send(_) | Step::Answered(_) | Step::FetchesSoFar(_) | Step::ClientLeaves(_) => {
+                true
+            }
+            Step::KeysArrive(how) => !matches!(how, KeysArrive::TimedOut),
+            Step::Advance(_) | Step::SetClock(_) | Step::StateIsLost(_) => false,
+        });
         let counted = self.world.starts_with("tight-");
-        self.only_on.contains(&host)
-            && !(host == HostKind::Envoy && (scripted || counted || self.world == "remote"))
+        self.only_on.contains(&host) && (host != HostKind::Envoy || timeless && !counted)
+    }
+
+    /// Whether its keys come from an issuer, whose answers the case then decides.
+    pub fn has_issuer(&self) -> bool {
+        self.world == "remote"
     }
 
     /// Every reason code that it expects.

@@ -81,6 +81,27 @@ impl Connection {
         }
     }
 
+    /// Whether an answer has begun, or the connection has ended, within that time.
+    pub fn has_answer(&mut self, patience: Duration) -> Result<bool> {
+        if !self.buffered.is_empty() {
+            return Ok(true);
+        }
+        self.stream.set_read_timeout(Some(patience))?;
+        let peeked = self.stream.peek(&mut [0]);
+        self.stream.set_read_timeout(Some(PATIENCE))?;
+        match peeked {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
+                ) =>
+            {
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
+    }
+
     /// Reads one answer, framed by content-length, chunks or the end of the connection.
     pub fn receive(&mut self) -> Result<Response> {
         let (status, headers, head_length) = loop {

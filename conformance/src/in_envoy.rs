@@ -141,7 +141,7 @@ impl Host for EnvoyHost<'_> {
         bail!("the corpus has no issuer in Envoy; the scenario tests have")
     }
 
-    fn fetches(&mut self) -> Result<u32> {
+    fn fetches(&mut self) -> Result<Option<u32>> {
         bail!("the corpus has no issuer in Envoy; the scenario tests have")
     }
 

@@ -14,6 +14,7 @@ pub mod bootstrap;
 pub mod bytes_text;
 pub mod case;
 pub mod envoy;
+pub mod envoy_and_issuer;
 pub mod environment;
 pub mod http_client;
 pub mod http_server;

@@ -300,8 +300,8 @@ impl Host for Native {
         Ok(())
     }
 
-    fn fetches(&mut self) -> Result<u32> {
-        Ok(self.fetches)
+    fn fetches(&mut self) -> Result<Option<u32>> {
+        Ok(Some(self.fetches))
     }
 
     fn leave(&mut self, ticket: Ticket) -> Result<()> {

@@ -186,9 +186,9 @@ impl Host for Wasm {
         Ok(())
     }
 
-    fn fetches(&mut self) -> Result<u32> {
+    fn fetches(&mut self) -> Result<Option<u32>> {
         self.note();
-        Ok(u32::try_from(self.callouts.len())?)
+        Ok(Some(u32::try_from(self.callouts.len())?))
     }
 
     fn leave(&mut self, ticket: Ticket) -> Result<()> {

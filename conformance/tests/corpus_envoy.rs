@@ -4,6 +4,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use portcullis_conformance::case::{self, HostKind};
+use portcullis_conformance::envoy_and_issuer::EnvoyAndIssuer;
 use portcullis_conformance::in_envoy::Worlds;
 use portcullis_conformance::native::Native;
 use portcullis_conformance::report::Report;
@@ -36,6 +37,9 @@ fn every_case_is_as_natively_and_under_host_test() {
                 &mut Wasm::start(&module, document, configured, now)?,
                 now,
             ),
+            HostKind::Envoy if case.has_issuer() => {
+                runner::play(&case, &mut EnvoyAndIssuer::start(document)?, now)
+            }
             HostKind::Envoy => runner::play(&case, &mut envoy.host(&case.world)?, now),
         });
     }

@@ -146,10 +146,10 @@ fn turn(envoy: &Envoy, contender: &Contender, length: Duration, connections: u32
         refused == 0,
         "{title}: {refused} of {requests} requests were refused; a benchmark of refusals says nothing"
     );
-    // Requests that were on their way when wrk ended were judged but not counted.
+    // Few of many tokens fit in the small cache; which of them it keeps is its own affair.
     match contender.name {
         contenders::GUARD_FIRST => ensure!(
-            missed >= requests,
+            missed * 20 >= requests * 19,
             "{title}: only {missed} of {requests} tokens were new to the cache"
         ),
         contenders::GUARD_WARM => ensure!(

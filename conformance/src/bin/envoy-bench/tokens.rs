@@ -17,7 +17,7 @@ pub(crate) const AUDIENCE: &str = "https://api.example.com";
 
 /// Different tokens that a first-seen turn cycles through. Many times what the cache of that listener holds, so that
 /// each has been forgotten when its turn comes again.
-pub(crate) const FRESH: usize = 600;
+pub(crate) const FRESH: usize = 1500;
 
 /// wrk scripts and keys for every algorithm.
 pub(crate) struct Tokens {
