@@ -70,6 +70,8 @@ impl Worker {
         let mut notices = 0usize;
         let mut done = 0usize;
         loop {
+            // It was about the callback that has ended; what follows is judged by callbacks of its own.
+            self.guest.vm().stop_iteration = false;
             self.after_callback(None);
             let actions = std::mem::take(&mut self.guest.vm().actions);
             if !actions.is_empty() {

@@ -117,7 +117,7 @@ fn compile(
         tried.push(path);
         let module = std::fs::read(path)
             .map_err(|error| error.to_string())
-            .and_then(|wasm| Module::compile(&wasm).map_err(|error| error.to_string()));
+            .and_then(|wasm| Module::compile_quickly(&wasm).map_err(|error| error.to_string()));
         match module {
             Ok(module) => {
                 modules.insert(path.to_owned(), module);

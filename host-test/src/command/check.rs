@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use host_test::{HostOptions, Level, Process, Worker};
+use host_test::{HostOptions, Level, Module, Process, Worker};
 
 use super::plugin::Plugin;
 
@@ -26,7 +26,7 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let module = self.plugin.module()?;
+        let module = self.plugin.module(Module::compile_quickly)?;
         let plugin = self.plugin.plugin()?;
         let mut worker = Worker::new(&module, plugin, HostOptions::default(), &Process::new());
         let started = worker.start();

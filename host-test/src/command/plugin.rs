@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use host_test::{Module, PluginConfig};
+use host_test::{Module, ModuleError, PluginConfig};
 
 /// Which filter, and how it is configured.
 #[derive(Debug, Args)]
@@ -33,9 +33,13 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
-    pub(crate) fn module(&self) -> Result<Module> {
+    /// Reads the filter and compiles it with one of [`Module`]'s functions.
+    pub(crate) fn module(
+        &self,
+        compile: fn(&[u8]) -> Result<Module, ModuleError>,
+    ) -> Result<Module> {
         let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
-        Module::compile(&wasm).with_context(|| self.wasm.display().to_string())
+        compile(&wasm).with_context(|| self.wasm.display().to_string())
     }
 
     pub(crate) fn plugin(&self) -> Result<PluginConfig> {

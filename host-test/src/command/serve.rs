@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use host_test::serve::{AccessLine, Options, Origin, Server, StartError};
-use host_test::{FailurePolicy, Level, LogLine};
+use host_test::{FailurePolicy, Level, LogLine, Module};
 
 use super::plugin::Plugin;
 
@@ -75,7 +75,7 @@ impl Serve {
     }
 
     async fn serve(&self) -> Result<ExitCode> {
-        let module = self.plugin.module()?;
+        let module = self.plugin.module(Module::compile)?;
         let server = match Server::start(&module, self.plugin.plugin()?, self.options()).await {
             Ok(server) => server,
             Err(error @ StartError::Configuration { .. }) => {
