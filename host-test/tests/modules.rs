@@ -1,0 +1,377 @@
+//! Odd modules, assembled by hand: what can't run is told before it runs, and what starts badly is survived.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a test that meets something unexpected has failed"
+)]
+
+use host_test::{
+    HostOptions, Level, Module, ModuleError, PluginConfig, Process, Request, StartOutcome, Worker,
+};
+
+/// A module in the making: imports come first in the index space of functions.
+#[derive(Default)]
+struct Wasm {
+    types: Vec<Vec<u8>>,
+    imports: Vec<Vec<u8>>,
+    functions: Vec<(usize, Vec<u8>)>,
+    exports: Vec<(String, u8, usize)>,
+    start: Option<usize>,
+    pages: usize,
+    data: Vec<u8>,
+}
+
+const MARK: &str = "proxy_abi_version_0_2_1";
+
+fn leb(mut value: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let byte = (value & 0x7f) as u8;
+        value >>= 7;
+        if value == 0 {
+            bytes.push(byte);
+            return bytes;
+        }
+        bytes.push(byte | 0x80);
+    }
+}
+
+fn list(items: &[Vec<u8>]) -> Vec<u8> {
+    [leb(items.len()), items.concat()].concat()
+}
+
+fn name(text: &str) -> Vec<u8> {
+    [leb(text.len()), text.as_bytes().to_vec()].concat()
+}
+
+/// `i32.const`, for numbers that are not negative.
+fn number(value: usize) -> Vec<u8> {
+    let mut bytes = vec![0x41];
+    let mut rest = value;
+    loop {
+        let byte = (rest & 0x7f) as u8;
+        rest >>= 7;
+        // The sign bit of the last byte must be clear.
+        if rest == 0 && byte & 0x40 == 0 {
+            bytes.push(byte);
+            return bytes;
+        }
+        bytes.push(byte | 0x80);
+    }
+}
+
+/// Pushes the numbers and calls a function.
+fn call(function: usize, arguments: &[usize]) -> Vec<u8> {
+    let mut code: Vec<u8> = arguments
+        .iter()
+        .flat_map(|argument| number(*argument))
+        .collect();
+    code.push(0x10);
+    code.extend(leb(function));
+    code
+}
+
+const DROP: [u8; 1] = [0x1a];
+
+impl Wasm {
+    /// A module that every host takes: the ABI mark and an allocator that gives page 1.
+    fn filter() -> Self {
+        let mut wasm = Self {
+            pages: 2,
+            ..Self::default()
+        };
+        wasm.export(MARK, 0, 0, &[]);
+        wasm.export("malloc", 1, 1, &number(65_536));
+        wasm
+    }
+
+    fn kind(&mut self, parameters: usize, results: usize) -> usize {
+        let i32s = |count: usize| [leb(count), vec![0x7f; count]].concat();
+        self.types
+            .push([vec![0x60], i32s(parameters), i32s(results)].concat());
+        self.types.len() - 1
+    }
+
+    /// Must come before any function: imports are numbered first. The exports made so far move up.
+    fn import(&mut self, module: &str, field: &str, parameters: usize, results: usize) -> usize {
+        let kind = self.kind(parameters, results);
+        self.imports
+            .push([name(module), name(field), vec![0], leb(kind)].concat());
+        for export in self.exports.iter_mut().filter(|(_, what, _)| *what == 0) {
+            export.2 += 1;
+        }
+        self.imports.len() - 1
+    }
+
+    fn function(&mut self, parameters: usize, results: usize, code: &[u8]) -> usize {
+        let kind = self.kind(parameters, results);
+        self.functions.push((kind, code.to_vec()));
+        self.imports.len() + self.functions.len() - 1
+    }
+
+    fn export(&mut self, field: &str, parameters: usize, results: usize, code: &[u8]) {
+        let function = self.function(parameters, results, code);
+        self.exports.push((field.to_owned(), 0, function));
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let section = |id: u8, body: Vec<u8>| [vec![id], leb(body.len()), body].concat();
+        let kinds: Vec<Vec<u8>> = self.functions.iter().map(|(kind, _)| leb(*kind)).collect();
+        let mut exports: Vec<Vec<u8>> = vec![[name("memory"), vec![2, 0]].concat()];
+        exports.extend(
+            self.exports
+                .iter()
+                .map(|(field, what, index)| [name(field), vec![*what], leb(*index)].concat()),
+        );
+        let codes: Vec<Vec<u8>> = self
+            .functions
+            .iter()
+            .map(|(_, code)| {
+                let body = [vec![0], code.clone(), vec![0x0b]].concat();
+                [leb(body.len()), body].concat()
+            })
+            .collect();
+        let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+        bytes.extend(section(1, list(&self.types)));
+        bytes.extend(section(2, list(&self.imports)));
+        bytes.extend(section(3, list(&kinds)));
+        bytes.extend(section(5, [vec![1, 0], leb(self.pages)].concat()));
+        bytes.extend(section(7, list(&exports)));
+        if let Some(start) = self.start {
+            bytes.extend(section(8, leb(start)));
+        }
+        bytes.extend(section(10, list(&codes)));
+        if !self.data.is_empty() {
+            let place = [vec![0], number(16), vec![0x0b]].concat();
+            bytes.extend(section(
+                11,
+                list(&[[place, leb(self.data.len()), self.data.clone()].concat()]),
+            ));
+        }
+        bytes
+    }
+
+    fn compile(&self) -> Result<Module, ModuleError> {
+        Module::compile(&self.bytes())
+    }
+
+    fn start(&self) -> (Worker, StartOutcome) {
+        let plugin = PluginConfig {
+            environment: vec![
+                ("COLOUR".to_owned(), "blue".to_owned()),
+                ("A".to_owned(), String::new()),
+            ],
+            ..PluginConfig::default()
+        };
+        let mut options = HostOptions::default();
+        options.limits.fuel_for_start = 10_000_000;
+        options.limits.memory_bytes = 16 * 1024 * 1024;
+        let mut worker = Worker::new(&self.compile().unwrap(), plugin, options, &Process::new());
+        let started = worker.start();
+        (worker, started)
+    }
+}
+
+#[test]
+fn the_smallest_filter_passes_requests() {
+    let (mut worker, started) = Wasm::filter().start();
+    assert!(started.configured, "{started:?}");
+    let exchange = worker.request(Request::new("POST", "a", "/").body("b"));
+    assert_eq!(exchange.upstream.unwrap().body, b"b");
+    assert_eq!(exchange.response.unwrap().status(), Some(200));
+}
+
+#[test]
+fn what_is_no_filter_is_told() {
+    assert!(matches!(
+        Module::compile(b"\x7fELF"),
+        Err(ModuleError::Invalid(_))
+    ));
+    let mut other = Wasm::default();
+    other.export("malloc", 1, 1, &number(0));
+    assert!(matches!(other.compile(), Err(ModuleError::AbiVersion { found }) if found.is_empty()));
+    other.export("proxy_abi_version_0_1_0", 0, 0, &[]);
+    let error = other.compile().unwrap_err();
+    assert!(
+        error.to_string().contains("0.1.0 is not supported"),
+        "{error}"
+    );
+    let mut homeless = Wasm::default();
+    homeless.export(MARK, 0, 0, &[]);
+    assert!(matches!(homeless.compile(), Err(ModuleError::NoAllocator)));
+}
+
+#[test]
+fn unknown_imports_are_listed_all() {
+    let mut wasm = Wasm::default();
+    wasm.import("env", "proxy_log", 3, 1);
+    wasm.import("env", "proxy_redis_call", 1, 1);
+    wasm.import("wasi_snapshot_preview1", "sock_open", 1, 1);
+    wasm.export(MARK, 0, 0, &[]);
+    wasm.export("malloc", 1, 1, &number(0));
+    match wasm.compile() {
+        Err(ModuleError::UnknownImports(names)) => {
+            assert_eq!(
+                names,
+                ["env.proxy_redis_call", "wasi_snapshot_preview1.sock_open"]
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_import_with_another_signature_is_refused() {
+    let mut wasm = Wasm::default();
+    wasm.import("env", "proxy_log", 1, 1);
+    wasm.export(MARK, 0, 0, &[]);
+    wasm.export("malloc", 1, 1, &number(0));
+    let error = wasm.compile().unwrap_err().to_string();
+    assert!(error.contains("proxy_log"), "{error}");
+}
+
+#[test]
+fn a_callback_with_another_signature_fails_the_start() {
+    let mut wasm = Wasm::filter();
+    wasm.export("proxy_on_tick", 3, 0, &[]);
+    let (_, started) = wasm.start();
+    assert!(
+        !started.configured && started.failure.is_some(),
+        "{started:?}"
+    );
+}
+
+/// Envoy lets start code log, and little more.
+#[test]
+fn start_code_may_log_and_not_ask() {
+    let build = |field: &str, arguments: &[usize]| {
+        let mut wasm = Wasm {
+            pages: 2,
+            data: b"hello".to_vec(),
+            ..Wasm::default()
+        };
+        let function = wasm.import("env", field, arguments.len(), 1);
+        wasm.export(MARK, 0, 0, &[]);
+        wasm.export("malloc", 1, 1, &number(0));
+        wasm.export(
+            "_initialize",
+            0,
+            0,
+            &[call(function, arguments), DROP.to_vec()].concat(),
+        );
+        wasm
+    };
+    let (_, started) = build("proxy_log", &[2, 16, 5]).start();
+    assert!(started.configured, "{started:?}");
+    assert_eq!(
+        (started.logs[0].message.as_str(), started.logs[0].level),
+        ("hello", Level::Info)
+    );
+    let (_, started) = build("proxy_get_current_time_nanoseconds", &[0]).start();
+    assert!(
+        started
+            .failure
+            .unwrap()
+            .contains("called while the module starts")
+    );
+}
+
+#[test]
+fn start_functions_that_loop_or_trap_are_told() {
+    // `loop br 0 end`, and `unreachable`.
+    for code in [&[0x03, 0x40, 0x0c, 0x00, 0x0b][..], &[0x00]] {
+        let mut wasm = Wasm::filter();
+        wasm.start = Some(wasm.function(0, 0, code));
+        let (mut worker, started) = wasm.start();
+        assert!(
+            !started.configured && started.failure.is_some(),
+            "{started:?}"
+        );
+        assert_eq!(
+            worker.request(Request::get("a", "/")).outcome.status(),
+            Some(503)
+        );
+    }
+}
+
+#[test]
+fn a_memory_over_the_bound_is_not_made() {
+    let mut wasm = Wasm::filter();
+    wasm.pages = 1000;
+    let (_, started) = wasm.start();
+    assert!(started.failure.is_some(), "{started:?}");
+}
+
+/// A filter without response callbacks answers, and says "continue" all the same.
+#[test]
+fn a_reply_needs_no_response_callback() {
+    let mut wasm = Wasm {
+        pages: 2,
+        data: b"nope".to_vec(),
+        ..Wasm::default()
+    };
+    let reply = wasm.import("env", "proxy_send_local_response", 8, 1);
+    wasm.export(MARK, 0, 0, &[]);
+    wasm.export("malloc", 1, 1, &number(65_536));
+    let code = [
+        call(reply, &[403, 0, 0, 16, 4, 0, 0, 0]),
+        DROP.to_vec(),
+        number(0),
+    ]
+    .concat();
+    wasm.export("proxy_on_request_headers", 3, 1, &code);
+    let (mut worker, _) = wasm.start();
+    let exchange = worker.request(Request::new("POST", "a", "/").body("b"));
+    assert_eq!(exchange.upstream, None);
+    let response = exchange.response.unwrap();
+    assert_eq!(
+        (response.status(), response.body.as_slice(), response.ended),
+        (Some(403), &b"nope"[..], true)
+    );
+}
+
+#[test]
+fn the_environment_is_seen_through_wasi() {
+    let mut wasm = Wasm {
+        pages: 2,
+        ..Wasm::default()
+    };
+    let sizes = wasm.import("wasi_snapshot_preview1", "environ_sizes_get", 2, 1);
+    let get = wasm.import("wasi_snapshot_preview1", "environ_get", 2, 1);
+    let log = wasm.import("env", "proxy_log", 3, 1);
+    wasm.export(MARK, 0, 0, &[]);
+    wasm.export("malloc", 1, 1, &number(65_536));
+    // Counts and pointers to 0, the text to 100: "COLOUR=blue\0A=\0".
+    let code = [
+        call(sizes, &[0, 4]),
+        DROP.to_vec(),
+        call(log, &[2, 0, 8]),
+        DROP.to_vec(),
+        call(get, &[0, 100]),
+        DROP.to_vec(),
+        call(log, &[2, 0, 8]),
+        DROP.to_vec(),
+        call(log, &[2, 100, 15]),
+        DROP.to_vec(),
+        number(1),
+    ]
+    .concat();
+    wasm.export("proxy_on_vm_start", 2, 1, &code);
+    let (_, started) = wasm.start();
+    let logged: Vec<&str> = started
+        .logs
+        .iter()
+        .map(|line| line.message.as_str())
+        .collect();
+    assert_eq!(
+        logged,
+        [
+            "\u{2}\0\0\0\u{f}\0\0\0",
+            "d\0\0\0p\0\0\0",
+            "COLOUR=blue\0A=\0"
+        ]
+    );
+}
