@@ -10,6 +10,7 @@ mod listener;
 mod options;
 mod origin;
 mod outbound;
+mod outlet;
 mod pipe;
 mod server;
 mod stream;

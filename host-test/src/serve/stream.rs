@@ -1,13 +1,12 @@
 //! One request on its way: a task between the client's connection, the worker thread, and the upstream.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,7 +16,8 @@ use crate::stream::{Direction, Part, ResetBy};
 use super::options::Options;
 use super::origin::{Failure, Lease};
 use super::outbound;
-use super::pipe::{Broken, Piece, Pipe};
+use super::outlet::Outlet;
+use super::pipe::{Broken, Pipe};
 use super::vm_thread::{Command, Update};
 
 /// A stream's line to its worker. Dropped, it ends the stream there, whatever became of the task.
@@ -59,75 +59,6 @@ pub(crate) struct StreamTask {
     response_held: bool,
     /// Commands that the worker has not taken yet.
     unanswered: usize,
-}
-
-/// Pieces on their way into a pipe.
-#[derive(Default)]
-struct Outlet {
-    pipe: Option<mpsc::Sender<Piece>>,
-    waiting: VecDeque<Piece>,
-    ended: bool,
-    /// Bytes that the head promised and that have not been taken yet.
-    promised: Option<u64>,
-}
-
-impl Outlet {
-    /// The pipe takes a piece now; pending while there is none to take.
-    async fn flow(&mut self) -> bool {
-        let Some(pipe) = self.pipe.clone() else {
-            return std::future::pending().await;
-        };
-        if self.waiting.is_empty() {
-            // Nothing to send: only the reader's leaving is news.
-            pipe.closed().await;
-            return self.close();
-        }
-        match pipe.reserve().await {
-            Ok(permit) => {
-                if let Some(piece) = self.waiting.pop_front() {
-                    self.count(&piece);
-                    permit.send(piece);
-                }
-                if self.waiting.is_empty() && self.ended {
-                    self.pipe = None;
-                }
-                true
-            }
-            Err(_) => self.close(),
-        }
-    }
-
-    /// The reader takes no more. True when it has all that it was promised.
-    fn close(&mut self) -> bool {
-        self.pipe = None;
-        self.waiting.clear();
-        self.promised == Some(0)
-    }
-
-    fn count(&mut self, piece: &Piece) {
-        if let (Some(promised), Ok(frame)) = (&mut self.promised, piece) {
-            let bytes = frame.data_ref().map_or(0, Bytes::len);
-            *promised = promised.saturating_sub(u64::try_from(bytes).unwrap_or(u64::MAX));
-        }
-    }
-
-    fn push(&mut self, piece: Piece, end: bool) {
-        if self.pipe.is_some() {
-            self.waiting.push_back(piece);
-        }
-        self.finish(end);
-    }
-
-    fn finish(&mut self, end: bool) {
-        self.ended |= end;
-        if self.ended && self.waiting.is_empty() {
-            self.pipe = None;
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.ended && self.waiting.is_empty()
-    }
 }
 
 /// What woke the task.
@@ -474,27 +405,6 @@ impl StreamTask {
             if let Some(pipe) = outlet.pipe.take() {
                 let _ = pipe.try_send(Err(Broken));
             }
-        }
-    }
-}
-
-impl Outlet {
-    fn push_bytes(&mut self, bytes: Vec<u8>, end: bool) {
-        if self.ended {
-            return;
-        }
-        if bytes.is_empty() {
-            self.finish(end);
-        } else {
-            self.push(Ok(Frame::data(Bytes::from(bytes))), end);
-        }
-    }
-
-    fn push_trailers(&mut self, trailers: &Headers) {
-        // Trailers that can't be written are left out; the message is whole without them.
-        match outbound::fields(trailers) {
-            Ok(fields) => self.push(Ok(Frame::trailers(fields)), true),
-            Err(_) => self.finish(true),
         }
     }
 }
