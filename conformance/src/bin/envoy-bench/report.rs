@@ -12,6 +12,8 @@ pub(crate) struct Turn {
     pub(crate) requests: u64,
     /// CPU time of the proxy meanwhile.
     pub(crate) cpu: Duration,
+    /// Tokens that a guard had not in its cache.
+    pub(crate) missed: u64,
     /// Requests a second.
     pub(crate) per_second: f64,
 }
@@ -156,6 +158,7 @@ impl Report {
                     "cpu_us": { "median": median(&costs), "min": least(&costs), "max": most(&costs), "rounds": costs },
                     "added_us": median(&self.added(one)),
                     "requests": one.turns.iter().map(|turn| turn.requests).collect::<Vec<_>>(),
+                    "cache_misses": one.turns.iter().map(|turn| turn.missed).collect::<Vec<_>>(),
                 })
             })
             .collect();
