@@ -42,7 +42,7 @@ impl Gateway {
     ) -> Result<Self> {
         let bytes =
             std::fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
-        let module = Module::compile(&bytes)?;
+        let module = Module::compile_quickly(&bytes)?;
         let plugin = PluginConfig {
             name: "token_guard".to_owned(),
             root_id: "token_guard".to_owned(),
