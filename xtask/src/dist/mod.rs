@@ -58,9 +58,9 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
     };
     if modules == Modules::All {
         for guest in GUESTS {
-            let module = std::fs::read(built.join(format!("{}.wasm", guest.replace('-', "_"))))?;
-            let name = guest.trim_start_matches("guest-");
-            write_if_changed(&dist.guests.join(format!("{name}.wasm")), &module)?;
+            let file = format!("{}.wasm", guest.replace('-', "_"));
+            let module = std::fs::read(built.join(&file))?;
+            write_if_changed(&dist.guests.join(&file), &module)?;
         }
     }
     let from = built.join("token_guard.wasm");
