@@ -22,7 +22,7 @@ pub(crate) struct TokenCache {
 }
 
 /// A whole token: INVARIANT: entries are compared by all of its bytes, never by a hash.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Token(Box<[u8]>);
 
 /// A token that is looked up.

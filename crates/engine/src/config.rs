@@ -9,7 +9,7 @@ mod url;
 use std::rc::Rc;
 
 use portcullis_policy::document;
-use portcullis_policy::{Field, Mode, Policy, Problems, Section, Sink};
+use portcullis_policy::{Field, Mode, Policy, Problems, Section, Sink, Value};
 
 pub(crate) use anchor::Anchor;
 pub(crate) use identity_headers::{IdentityHeaders, Source, folds_together};
@@ -94,13 +94,10 @@ fn unread() -> Problems {
 fn read(document: &mut Section<'_>) -> Option<Config> {
     let version = document.required("version", |field| field.integer(1..=1));
     let anchors = document.required("issuers", read_anchors);
-    let names: Vec<String> = anchors
-        .as_deref()
-        .unwrap_or_default()
-        .iter()
-        .map(|a| a.issuer.to_string())
-        .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let names = document
+        .field("issuers")
+        .map(|field| issuer_names(&field))
+        .unwrap_or_default();
     let policy = Policy::compile(document, &names);
     let upstream = read_upstream(document, names.len());
     let realm = document.or("realm", "api", read_realm);
@@ -139,8 +136,26 @@ fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
         }
         anchors.push(Rc::new(anchor));
     }
-    // A broken entry is a reported mistake; the good ones still serve to check what routes name.
     Some(anchors)
+}
+
+/// The issuers that entries name, those of broken entries too: a mistake in an entry must not be reported a second time,
+/// as an unknown issuer, by every route that names it.
+fn issuer_names<'d>(field: &Field<'d>) -> Vec<&'d str> {
+    let Value::List(items) = field.value() else {
+        return Vec::new();
+    };
+    let entries = items.iter().filter_map(|item| match &item.value {
+        Value::Map(entries) => Some(entries),
+        _ => None,
+    });
+    let names = entries.filter_map(|entries| entries.iter().find(|entry| entry.key == "issuer"));
+    names
+        .filter_map(|entry| match &entry.node.value {
+            Value::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 fn read_upstream(document: &mut Section<'_>, issuers: usize) -> (IdentityHeaders, bool) {

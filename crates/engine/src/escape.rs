@@ -7,6 +7,12 @@
 /// it is.
 pub(crate) fn push_json(out: &mut String, text: &str, most: usize) {
     const CUT: &str = "…";
+    // Nearly all text is plain: no escapes, and a byte is a character.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\';
+    if text.len() <= most && text.bytes().all(plain) {
+        out.push_str(text);
+        return;
+    }
     let start = out.len();
     // Where to cut back to when the text turns out too long: the last place that leaves room for the mark.
     let mut fits = start;

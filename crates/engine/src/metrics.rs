@@ -22,6 +22,11 @@ macro_rules! events {
             /// Every count, in order of declaration.
             pub const ALL: &'static [Self] = &[$(Self::$name,)+];
 
+            /// What is counted, in a sentence for people.
+            pub const fn explanation(self) -> &'static str {
+                match self { $(Self::$name => concat!($($doc),+),)+ }
+            }
+
             /// The name of the series.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => concat!("portcullis.", $suffix),)+ }

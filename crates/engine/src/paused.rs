@@ -1,5 +1,6 @@
 //! A request on its way, and all that is kept of it while it waits.
 
+use std::fmt;
 use std::rc::Rc;
 
 use crate::event_id::EventId;
@@ -21,11 +22,20 @@ pub(crate) struct Passage {
 }
 
 /// A request that waits for an issuer's keys: enough to go on without asking the host for anything again.
-#[derive(Debug)]
 pub(crate) struct Paused {
     pub(crate) passage: Passage,
     pub(crate) token: Box<[u8]>,
     pub(crate) patience: Patience,
+}
+
+impl fmt::Debug for Paused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // INVARIANT: no token is ever shown, not even by accident.
+        f.debug_struct("Paused")
+            .field("passage", &self.passage)
+            .field("patience", &self.patience)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Passage {

@@ -43,6 +43,22 @@ pub enum Blame {
     Bug,
 }
 
+impl Blame {
+    /// The word in documentation and reports.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Request => "request",
+            Self::Credential => "credential",
+            Self::Policy => "policy",
+            Self::Load => "load",
+            Self::Dependency => "dependency",
+            Self::Host => "host",
+            Self::Bug => "bug",
+        }
+    }
+}
+
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])+ $name:ident = $code:literal, $verdict:ident, $blame:ident;)+) => {
         /// Why a request ended as it did. The doc line of each says what happened and what to do.
@@ -57,6 +73,14 @@ macro_rules! reasons {
             /// The stable name in metrics and audit events (snake case).
             pub const fn code(self) -> &'static str {
                 match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The HTTP status of the answer; `None` for reasons to forward, whose answer the upstream gives.
+            pub const fn status(self) -> Option<u16> {
+                match self.verdict() {
+                    Verdict::Allow => None,
+                    Verdict::Deny | Verdict::Error => Some(crate::answer::answer_of(self).0),
+                }
             }
 
             /// The verdict that this reason belongs to.
@@ -93,7 +117,7 @@ reasons! {
     PseudoHeaderMissing = "pseudo_header_missing", Deny, Request;
     /// A pseudo header came twice or is not one of a request: fix the client, or look for an attack.
     PseudoHeaderRefused = "pseudo_header_refused", Deny, Request;
-    /// A header name holds a byte that names cannot have, or a value that is read a control character: fix the client.
+    /// A header name is empty or holds a byte that names cannot have: fix the client.
     HeaderMalformed = "header_malformed", Deny, Request;
     /// `Host` contradicts `:authority`, or the body's length is told twice: fix the client, or look for an attack.
     HeaderConflict = "header_conflict", Deny, Request;

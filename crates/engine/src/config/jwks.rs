@@ -78,6 +78,11 @@ pub(super) fn read(section: &mut Section<'_>, http: Http) -> Option<KeySource> {
                 "accept",
                 "application/jwk-set+json, application/json".into(),
             ),
+            // Some issuers stand behind filters that refuse nameless clients.
+            (
+                "user-agent",
+                concat!("portcullis/", env!("CARGO_PKG_VERSION")).into(),
+            ),
         ]),
         timeout: timeout?,
         refresh: refresh?,

@@ -305,3 +305,11 @@ fn garbage_is_refused_with_a_reason() {
     }
     assert!(Config::parse(&[0xff, 0xfe]).is_err());
 }
+
+#[test]
+fn a_broken_entry_is_no_unknown_issuer() {
+    let mut document = document();
+    document["issuers"][0]["algorithms"] = json!([]);
+    document["routes"][2]["require"] = json!({"issuers": [crate::world::ISSUER]});
+    assert_eq!(paths_of(&document), ["issuers[0].algorithms"]);
+}

@@ -15,6 +15,7 @@ mod cached;
 mod clock;
 mod complete;
 mod config;
+mod documented;
 mod events;
 mod fetching;
 mod floods;

@@ -119,3 +119,16 @@ fn a_token_that_ran_out_while_it_waited_is_refused() {
         Some(Reason::TokenExpired)
     );
 }
+
+#[test]
+fn a_pending_shows_no_token() {
+    let mut world = World::new(&document());
+    world.start();
+    let token = key("a", 1).sign(&world.claims());
+    let waiter = world.send(&get("/any").bearer(&token)).waits();
+    let shown = format!("{:?} {:?}", world.pending(waiter), world.guard);
+    assert!(shown.contains("patience"));
+    assert!(!shown.contains(token.rsplit('.').next().unwrap()));
+    let bytes = format!("{:?}", token.as_bytes());
+    assert!(!shown.contains(bytes.get(1..40).unwrap()));
+}

@@ -324,6 +324,10 @@ impl World {
         self.secs() - from
     }
 
+    pub(crate) fn pending(&self, waiter: WaiterId) -> &Pending {
+        &self.paused[&waiter]
+    }
+
     /// Loses a paused request, as a buggy adapter might.
     pub(crate) fn forget(&mut self, waiter: WaiterId) {
         drop(self.paused.remove(&waiter).unwrap());
