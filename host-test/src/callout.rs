@@ -66,8 +66,7 @@ impl CalloutReply {
             Self::TimedOut => Some(host_reply(504, "upstream request timeout")),
             Self::Refused => Some(host_reply(
                 503,
-                "upstream connect error or disconnect/reset before headers. reset reason: remote connection \
-                 failure, transport failure reason: delayed connect error: Connection refused",
+                "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
             )),
             Self::Failed => None,
         }

@@ -249,6 +249,11 @@ impl Worker {
         self.guest.store.data().callouts.pending.values()
     }
 
+    /// The callout that has waited longest.
+    pub fn next_callout(&self) -> Option<Callout> {
+        self.callouts().next().cloned()
+    }
+
     /// Callouts with a token above that one; tokens only grow.
     pub fn callouts_after(&self, token: u32) -> impl Iterator<Item = &Callout> {
         let pending = &self.guest.store.data().callouts.pending;

@@ -1,6 +1,7 @@
 //! Properties: Envoy's attributes by path, in Envoy's encoding (integers 8 bytes little-endian, booleans 1 byte).
 
 use super::call::{Answer, Call};
+use super::pairs;
 use super::status::Status;
 use crate::http::Headers;
 use crate::stream::{Outcome, Stream};
@@ -66,11 +67,13 @@ fn find(vm: &Vm, context: u32, path: &[u8]) -> Result<Vec<u8>, Status> {
         ["connection", "mtls"] => Ok(vec![u8::from(stream.connection.mtls)]),
         ["connection_id"] | ["connection", "id"] => Ok(integer(u64::from(context))),
         ["source" | "destination" | "connection"] => Err(Status::SerializationFailure),
-        _ => stream
+        // Envoy looks for the first segment only, so what is set under a longer path is never found.
+        [name] => stream
             .filter_state
-            .get(path)
+            .get(name.as_bytes())
             .cloned()
             .ok_or(Status::NotFound),
+        _ => Err(Status::NotFound),
     }
 }
 
@@ -93,6 +96,17 @@ fn joined(headers: &Headers, name: &str) -> Result<Vec<u8>, Status> {
         return Err(Status::NotFound);
     }
     Ok(values.join(&b','))
+}
+
+/// All fields as a map: each name once.
+fn all(headers: &Headers) -> Vec<u8> {
+    let mut once = Headers::new();
+    for (name, _) in headers.iter() {
+        if let (None, Ok(text)) = (once.get(name), std::str::from_utf8(name)) {
+            once.add(name, joined(headers, text).unwrap_or_default());
+        }
+    }
+    pairs::encode(&once, usize::MAX, usize::MAX)
 }
 
 fn request(stream: &Stream, path: &[&str]) -> Result<Vec<u8>, Status> {
@@ -137,7 +151,8 @@ fn request(stream: &Stream, path: &[&str]) -> Result<Vec<u8>, Status> {
         ["total_size"] => Ok(length(
             half.body.len().saturating_add(half.headers.byte_size()),
         )),
-        [] | ["headers"] => Err(Status::SerializationFailure),
+        ["headers"] => Ok(all(headers?)),
+        [] => Err(Status::SerializationFailure),
         _ => Err(Status::NotFound),
     }
 }
@@ -161,7 +176,8 @@ fn response(stream: &Stream, path: &[&str]) -> Result<Vec<u8>, Status> {
         ["trailers", name] => joined(half.trailers.as_ref().ok_or(Status::NotFound)?, name),
         ["size"] => Ok(length(half.sent_bytes)),
         ["flags"] => Ok(integer(0)),
-        [] | ["headers" | "trailers"] => Err(Status::SerializationFailure),
+        ["headers"] => Ok(all(headers?)),
+        [] | ["trailers"] => Err(Status::SerializationFailure),
         _ => Err(Status::NotFound),
     }
 }

@@ -70,10 +70,23 @@ fn properties_are_encoded_as_in_envoy() {
 }
 
 #[test]
+fn all_headers_at_once_are_a_map() {
+    let request = Request::get("a", "/")
+        .header("x-twice", "a")
+        .header("x-twice", "b");
+    let value = property(&mut guest(), "request.headers", request);
+    // Four pseudo-headers, x-twice, x-do and x-property: seven names, the two values joined.
+    assert!(value.starts_with("07000000"), "{value}");
+    assert!(value.contains(&text("x-twice\0a,b\0")), "{value}");
+}
+
+#[test]
 fn a_property_that_the_filter_sets_can_be_read() {
     let exchange = guest().request(ask("state"));
     let upstream = exchange.outcome.forwarded().unwrap();
     assert_eq!(upstream.headers.text("x-kept").unwrap(), "kept");
+    // As in Envoy, which looks for the first segment alone.
+    assert_eq!(upstream.headers.text("x-deep").unwrap(), "false");
 }
 
 #[test]

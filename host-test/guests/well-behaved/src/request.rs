@@ -136,9 +136,12 @@ impl HttpContext for Request {
             "share" => self.share(),
             "body" => self.shout = true,
             "state" => {
-                self.set_property(vec!["guest", "note"], Some(b"kept"));
-                let kept = self.get_property(vec!["guest", "note"]).unwrap_or_default();
+                self.set_property(vec!["guest_note"], Some(b"kept"));
+                self.set_property(vec!["guest", "deep"], Some(b"lost"));
+                let kept = self.get_property(vec!["guest_note"]).unwrap_or_default();
+                let deep = self.get_property(vec!["guest", "deep"]).is_some();
                 self.add_http_request_header("x-kept", &String::from_utf8_lossy(&kept));
+                self.add_http_request_header("x-deep", &deep.to_string());
             }
             "queue" => {
                 if let Some(queue) = self.settings.borrow().queue {
