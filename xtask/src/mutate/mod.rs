@@ -24,6 +24,17 @@ use tree::Copy;
 /// Where the patches lie.
 const FOLDER: &str = "conformance/mutations";
 
+/// Folders of the main builds, and where the mutations' builds look for the same: natively, and for the filter what runs
+/// on wasm32 and what runs at build time.
+const SEEDS: [(&str, &str); 3] = [
+    ("debug", "mutations/target/debug"),
+    ("wasm/wasm", "mutations/wasm/wasm"),
+    (
+        "wasm/wasm32-unknown-unknown/wasm",
+        "mutations/wasm/wasm32-unknown-unknown/wasm",
+    ),
+];
+
 /// Runs the mutation called `name` (its file name or the beginning of it), or all.
 pub(crate) fn run(workspace: &Workspace, name: Option<&str>) -> Result<Tally> {
     let mutations = read_all(workspace, name)?;
@@ -124,7 +135,9 @@ impl<'w> Bench<'w> {
         say::note(&format!(
             "copy of the tree in target/mutations/tree ({changed} files renewed)"
         ));
-        seed::dependencies(workspace, &workspace.target("mutations/target"))?;
+        for (from, into) in SEEDS {
+            seed::dependencies(workspace, from, into)?;
+        }
         Ok(Self {
             workspace,
             copy,

@@ -12,16 +12,12 @@ use crate::run::output;
 use crate::say;
 use crate::workspace::Workspace;
 
-/// Links what `target/debug` has of dependencies into `into/debug`.
-pub(crate) fn dependencies(workspace: &Workspace, into: &Path) -> Result<()> {
-    let from = workspace.target("debug");
-    if !from.join("deps").is_dir() {
-        return Ok(());
-    }
+/// Links what `target/<from>` has of dependencies into `target/<into>`.
+pub(crate) fn dependencies(workspace: &Workspace, from: &str, into: &str) -> Result<()> {
     let ours = our_crates(workspace)?;
     let mut linked = 0;
     for part in [".fingerprint", "build", "deps"] {
-        let Ok(entries) = fs::read_dir(from.join(part)) else {
+        let Ok(entries) = fs::read_dir(workspace.target(from).join(part)) else {
             continue;
         };
         for entry in entries.flatten() {
@@ -30,13 +26,14 @@ pub(crate) fn dependencies(workspace: &Workspace, into: &Path) -> Result<()> {
                 .to_str()
                 .is_some_and(|name| !ours.contains(&crate_of(name)))
             {
-                linked += link(&entry.path(), &into.join("debug").join(part).join(&name))?;
+                let to = workspace.target(into).join(part).join(&name);
+                linked += link(&entry.path(), &to)?;
             }
         }
     }
     if linked > 0 {
         say::note(&format!(
-            "{linked} files of compiled dependencies taken over from target/debug"
+            "{linked} files of compiled dependencies taken over from target/{from}"
         ));
     }
     Ok(())
