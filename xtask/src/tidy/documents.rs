@@ -48,15 +48,16 @@ impl Known {
         Self { paths, names }
     }
 
-    /// `path` read from the root or from the document's folder; a bare file name may lie anywhere.
+    /// `path` read from the document's folder or any above it, as packages name their own files; a bare file name may lie
+    /// anywhere.
     fn has(&self, path: &str, document: &Path) -> bool {
-        let folder = document.parent().unwrap_or(Path::new(""));
         let found = |from: &Path| {
             resolve(from, path).is_some_and(|path| {
                 self.paths.contains(&path) || MADE.iter().any(|made| path.starts_with(made))
             })
         };
-        found(Path::new("")) || found(folder) || (!path.contains('/') && self.names.contains(path))
+        document.ancestors().skip(1).any(found)
+            || (!path.contains('/') && self.names.contains(path))
     }
 
     fn has_top(&self, segment: &str) -> bool {
