@@ -62,8 +62,19 @@ impl Outcome {
     pub fn forwarded(path: &[u8], headers: impl Iterator<Item = (String, String)>) -> Self {
         let mut headers: Vec<_> = headers
             .map(|(name, value)| (name.to_ascii_lowercase(), value))
-            .filter(|(name, _)| !name.starts_with(':') && !OF_THE_PROXY.contains(&name.as_str()))
             .collect();
+        // RFC 9110 section 7.6.1: the next hop removes what Connection lists. What it would not see does not count.
+        let listed: Vec<String> = headers
+            .iter()
+            .filter(|(name, _)| name == "connection")
+            .flat_map(|(_, value)| value.split(','))
+            .map(|option| option.trim().to_ascii_lowercase())
+            .collect();
+        headers.retain(|(name, _)| {
+            !name.starts_with(':')
+                && !OF_THE_PROXY.contains(&name.as_str())
+                && !listed.contains(name)
+        });
         headers.sort();
         Self::Forwarded {
             path: crate::http_client::latin1(path),
