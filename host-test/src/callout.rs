@@ -84,7 +84,64 @@ fn host_reply(status: u16, body: &str) -> Message {
 #[derive(Debug, Default)]
 pub(crate) struct Callouts {
     pub(crate) last_token: u32,
-    pub(crate) pending: BTreeMap<u32, Callout>,
+    pending: BTreeMap<u32, Callout>,
+    /// Bytes in requests that wait for replies.
+    bytes: usize,
     /// The reply that `proxy_on_http_call_response` may read now.
     pub(crate) reading: Option<Message>,
+}
+
+impl Callout {
+    fn bytes(&self) -> usize {
+        let maps = self
+            .headers
+            .byte_size()
+            .saturating_add(self.trailers.byte_size());
+        maps.saturating_add(self.body.len())
+    }
+}
+
+impl Callouts {
+    pub(crate) const fn pending(&self) -> &BTreeMap<u32, Callout> {
+        &self.pending
+    }
+
+    /// Gives a callout its token and keeps it; none when that many, or that many bytes, wait already.
+    pub(crate) fn add(
+        &mut self,
+        mut callout: Callout,
+        most: usize,
+        most_bytes: usize,
+    ) -> Option<u32> {
+        let bytes = self.bytes.saturating_add(callout.bytes());
+        if self.pending.len() >= most || bytes > most_bytes {
+            return None;
+        }
+        self.last_token = self.last_token.checked_add(1)?;
+        self.bytes = bytes;
+        callout.token = self.last_token;
+        self.pending.insert(self.last_token, callout);
+        Some(self.last_token)
+    }
+
+    pub(crate) fn take(&mut self, token: u32) -> Option<Callout> {
+        let callout = self.pending.remove(&token)?;
+        self.bytes = self.bytes.saturating_sub(callout.bytes());
+        Some(callout)
+    }
+
+    /// Forgets the callouts of a root context.
+    pub(crate) fn forget(&mut self, root: u32) {
+        self.pending.retain(|_, callout| callout.root != root);
+        self.bytes = self
+            .pending
+            .values()
+            .fold(0, |sum, callout| sum.saturating_add(callout.bytes()));
+    }
+
+    /// Forgets all.
+    pub(crate) fn clear(&mut self) {
+        self.pending.clear();
+        self.bytes = 0;
+    }
 }

@@ -21,6 +21,12 @@ pub struct Limits {
     pub callout_body_bytes: usize,
     /// Callouts in flight. Above it a dispatch answers `INTERNAL_FAILURE`.
     pub callouts: usize,
+    /// Bytes in the requests of callouts in flight. Above it a dispatch answers `INTERNAL_FAILURE`.
+    pub callout_bytes: usize,
+    /// Bytes in the body of a local reply. Above it the reply answers `INTERNAL_FAILURE`.
+    pub reply_bytes: usize,
+    /// Bytes in the name of a metric or a queue. Above it a definition answers `INTERNAL_FAILURE`.
+    pub name_bytes: usize,
     /// Log text kept until it is taken, in bytes. Above it lines are counted, not kept.
     pub log_bytes: usize,
     /// Metrics defined in one VM. Above it a definition answers `INTERNAL_FAILURE`.
@@ -43,6 +49,9 @@ impl Default for Limits {
             held_body_bytes: MIB,
             callout_body_bytes: 32 * MIB,
             callouts: 10_000,
+            callout_bytes: 64 * MIB,
+            reply_bytes: 16 * MIB,
+            name_bytes: 4096,
             log_bytes: 8 * MIB,
             metrics: 10_000,
             shared_bytes: 256 * MIB,

@@ -24,6 +24,9 @@ struct Inner {
 /// Called when another thread left a notice for a worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// Announcements that wait for one worker.
+const MOST_NOTICES: usize = 10_000;
+
 #[derive(Default)]
 struct Mailbox {
     /// (root context, queue) to announce.
@@ -92,11 +95,12 @@ impl Process {
 
     pub(crate) fn notify(&self, worker: u32, context: u32, queue: u32) {
         let waker = match self.mailboxes().get_mut(&worker) {
-            Some(mailbox) => {
+            // A worker with so much to announce reads its queues anyway.
+            Some(mailbox) if mailbox.notices.len() < MOST_NOTICES => {
                 mailbox.notices.push_back((context, queue));
                 mailbox.waker.clone()
             }
-            None => None,
+            _ => None,
         };
         if let Some(wake) = waker {
             wake();

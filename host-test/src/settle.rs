@@ -37,7 +37,7 @@ impl Worker {
             self.end_with_503(other, Ending::Unavailable);
         }
         self.guest.vm().actions.clear();
-        self.guest.vm().callouts.pending.clear();
+        self.guest.vm().callouts.clear();
     }
 
     /// The client gets 503, or a broken connection when a response is under way already.

@@ -180,11 +180,7 @@ impl Worker {
         {
             self.guest.call("proxy_on_delete", root, &on_delete, root);
         }
-        self.guest
-            .vm()
-            .callouts
-            .pending
-            .retain(|_, callout| callout.root != root);
+        self.guest.vm().callouts.forget(root);
         if root != self.root {
             self.guest.vm().roots.remove(&root);
         }
@@ -246,7 +242,7 @@ impl Worker {
 
     /// Callouts that wait for a reply, oldest first.
     pub fn callouts(&self) -> impl Iterator<Item = &Callout> {
-        self.guest.store.data().callouts.pending.values()
+        self.guest.store.data().callouts.pending().values()
     }
 
     /// The callout that has waited longest.
@@ -256,7 +252,7 @@ impl Worker {
 
     /// Callouts with a token above that one; tokens only grow.
     pub fn callouts_after(&self, token: u32) -> impl Iterator<Item = &Callout> {
-        let pending = &self.guest.store.data().callouts.pending;
+        let pending = self.guest.store.data().callouts.pending();
         pending
             .range(token.saturating_add(1)..)
             .map(|(_, callout)| callout)
@@ -269,11 +265,7 @@ impl Worker {
     pub fn answer(&mut self, token: u32, reply: CalloutReply) -> Result<(), UnknownCallout> {
         let vm = self.guest.vm();
         let longest = vm.options.limits.callout_body_bytes;
-        let callout = vm
-            .callouts
-            .pending
-            .remove(&token)
-            .ok_or(UnknownCallout(token))?;
+        let callout = vm.callouts.take(token).ok_or(UnknownCallout(token))?;
         let reply = reply.into_message(longest);
         let counts = match &reply {
             Some(reply) => (

@@ -64,8 +64,10 @@ impl<'c> Call<'c> {
         let price = u64::try_from(bytes / 8)
             .unwrap_or(u64::MAX)
             .saturating_add(BASE_FUEL);
-        let left = self.caller.get_fuel()?;
-        self.caller.set_fuel(left.saturating_sub(price))
+        // A call must end where its fuel does, however much it has still to move.
+        let left = self.caller.get_fuel()?.checked_sub(price);
+        self.caller.set_fuel(left.unwrap_or(0))?;
+        left.map_or_else(|| Err(wasmtime::Trap::OutOfFuel.into()), |_| Ok(()))
     }
 
     fn memory(&mut self) -> Result<Memory, Status> {
@@ -139,6 +141,14 @@ impl<'c> Call<'c> {
             pointer => Ok(pointer),
         }
     }
+}
+
+/// Bounds the names that a guest can leave behind in the process.
+pub(crate) fn within_name(call: &mut Call<'_>, name: &[u8]) -> Answer {
+    if name.len() > call.vm().options.limits.name_bytes {
+        return Err(Status::InternalFailure.into());
+    }
+    Ok(())
 }
 
 /// The guest's pointer and size as a range that cannot wrap.

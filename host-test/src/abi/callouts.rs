@@ -41,28 +41,22 @@ pub(crate) fn dispatch(call: &mut Call<'_>, parts: &Parts) -> Answer {
     if !body.is_empty() {
         headers.set("content-length", body.len().to_string());
     }
-    let root = call.vm().root_of(context);
-    let most = call.vm().options.limits.callouts;
-    let callouts = &mut call.vm().callouts;
-    if callouts.pending.len() >= most {
-        return Err(Status::InternalFailure.into());
-    }
-    callouts.last_token = callouts
-        .last_token
-        .checked_add(1)
-        .ok_or(Status::InternalFailure)?;
-    let token = callouts.last_token;
     let timeout = (parts.timeout_ms > 0).then(|| Duration::from_millis(parts.timeout_ms.into()));
+    let vm = call.vm();
+    let (most, most_bytes) = (vm.options.limits.callouts, vm.options.limits.callout_bytes);
     let callout = Callout {
-        token,
+        token: 0,
         context,
-        root,
+        root: vm.root_of(context),
         cluster,
         headers,
         body,
         trailers,
         timeout,
     };
-    callouts.pending.insert(token, callout);
+    let token = vm
+        .callouts
+        .add(callout, most, most_bytes)
+        .ok_or(Status::InternalFailure)?;
     call.write_u32(parts.token_to, token)
 }

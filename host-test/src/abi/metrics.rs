@@ -1,11 +1,12 @@
 //! Metric calls.
 
-use super::call::{Answer, Call};
+use super::call::{Answer, Call, within_name};
 use super::status::Status;
 use crate::metrics::Kind;
 
 pub(crate) fn define(call: &mut Call<'_>, kind: u32, name: (u32, u32), id_to: u32) -> Answer {
     let name = call.read(name.0, name.1)?;
+    within_name(call, &name)?;
     let kind = Kind::from_code(kind).ok_or(Status::BadArgument)?;
     let vm = call.vm();
     let bound = vm.options.limits.metrics;

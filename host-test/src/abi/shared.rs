@@ -1,6 +1,6 @@
 //! Shared data and shared queues.
 
-use super::call::{Answer, Call};
+use super::call::{Answer, Call, within_name};
 use super::status::Status;
 
 pub(crate) fn get_data(
@@ -38,6 +38,7 @@ pub(crate) fn set_data(
 
 pub(crate) fn register_queue(call: &mut Call<'_>, name: (u32, u32), token_to: u32) -> Answer {
     let name = call.read(name.0, name.1)?;
+    within_name(call, &name)?;
     let context = call.context();
     let vm = call.vm();
     // The root context is told of entries, whichever context registers.

@@ -61,7 +61,13 @@ pub(crate) fn reply(call: &mut Call<'_>, parts: &ReplyParts) -> Answer {
     let headers = call.read(parts.headers.0, parts.headers.1)?;
     let headers = decode(call, &headers);
     let context = call.context();
-    if call.vm().streams.contains_key(&context) {
+    if body.len() > call.vm().options.limits.reply_bytes {
+        return Err(Status::InternalFailure.into());
+    }
+    // The first answer counts, so a later one need not be kept.
+    let answered = |action: &Action| matches!(action, Action::Reply(known, _) if *known == context);
+    let first = !call.vm().actions.iter().any(answered);
+    if first && call.vm().streams.contains_key(&context) {
         let asked = AskedReply {
             status: parts.status,
             details,

@@ -16,6 +16,7 @@ fn tight() -> HostOptions {
     options.limits.memory_bytes = 32 * 1024 * 1024;
     options.limits.log_bytes = 1024 * 1024;
     options.limits.shared_bytes = 16 * 1024 * 1024;
+    options.limits.callout_bytes = 8 * 1024 * 1024;
     options
 }
 
@@ -58,6 +59,7 @@ fn traps_loops_and_recursion_cost_one_request() {
         "loop",
         "recurse",
         "random",
+        "flood-vectors",
         "allocator-3",
         "allocator-4",
         "allocator-5",
@@ -103,6 +105,9 @@ fn floods_end_at_their_bounds() {
         ("flood-metrics", 10_000, 10_000),
         ("flood-shared", 15, 15),
         ("flood-callouts", 10_000, 10_000),
+        ("flood-large-callouts", 7, 7),
+        // 10 is INTERNAL_FAILURE, for the metric and for the queue.
+        ("flood-names", 1010, 1010),
     ] {
         let (outcome, count) = survive(mode);
         let count = count.unwrap_or_else(|| panic!("{mode}: {outcome:?}"));
@@ -142,6 +147,17 @@ fn of_many_replies_the_first_counts() {
     assert_eq!(survive("double-reply").0.status(), Some(401));
     assert_eq!(survive("flood-replies").0.status(), Some(403));
     assert_eq!(survive("flood-in-response").0.status(), Some(403));
+}
+
+#[test]
+fn a_reply_that_is_too_large_is_refused() {
+    // Growing to build it takes more than the others may have.
+    let mut options = tight();
+    options.limits.memory_bytes = 64 * 1024 * 1024;
+    options.limits.fuel_per_callback = 500_000_000;
+    let exchange = worker(hostile(), "", options).request(ask("large-reply"));
+    let upstream = exchange.outcome.forwarded().unwrap();
+    assert_eq!(upstream.headers.text("x-report").unwrap(), "10");
 }
 
 #[test]

@@ -70,6 +70,12 @@ pub(crate) fn queue() {
 
 /// Callouts until the host refuses; answers how many it took.
 pub(crate) fn callouts() -> u32 {
+    (0..100_000)
+        .take_while(|_| callout(&[]) == 0)
+        .fold(0, |count: u32, _| count.wrapping_add(1))
+}
+
+fn callout(body: &[u8]) -> u32 {
     let mut headers = 3u32.to_le_bytes().to_vec();
     for (name, value) in [(":method", "GET"), (":path", "/"), (":authority", "a")] {
         headers.extend(size(name.as_bytes()).to_le_bytes());
@@ -81,22 +87,19 @@ pub(crate) fn callouts() -> u32 {
     }
     let cluster = b"anywhere";
     let (head, head_size) = (address(&headers), size(&headers));
-    (0..100_000)
-        .take_while(|_| {
-            proxy_http_call(
-                address(cluster),
-                size(cluster),
-                head,
-                head_size,
-                0,
-                0,
-                0,
-                0,
-                1000,
-                scratch(0),
-            ) == 0
-        })
-        .fold(0, |count: u32, _| count.wrapping_add(1))
+    let (body, body_size) = (address(body), size(body));
+    proxy_http_call(
+        address(cluster),
+        size(cluster),
+        head,
+        head_size,
+        body,
+        body_size,
+        0,
+        0,
+        1000,
+        scratch(0),
+    )
 }
 
 /// Local replies until the host refuses; answers how many it took.
@@ -113,4 +116,33 @@ pub(crate) fn random() -> ! {
     loop {
         wasi::random_get(scratch(0), 65_536);
     }
+}
+
+/// A million empty pieces to write, again and again.
+pub(crate) fn vectors() -> ! {
+    loop {
+        wasi::fd_write(1, scratch(0), 400_000, scratch(0));
+    }
+}
+
+/// Names that would fill the process if each were kept.
+pub(crate) fn names() -> u32 {
+    let long = vec![b'n'; 1 << 20];
+    let metric = proxy_define_metric(0, address(&long), size(&long), scratch(0));
+    let queue = proxy_register_shared_queue(address(&long), size(&long), scratch(0));
+    metric.saturating_mul(100).saturating_add(queue)
+}
+
+/// Callouts with a body of a mebibyte; answers how many the host took.
+pub(crate) fn large_callouts() -> u32 {
+    let body = vec![b'b'; 1 << 20];
+    (0..100_000)
+        .take_while(|_| callout(&body) == 0)
+        .fold(0, |count: u32, _| count.wrapping_add(1))
+}
+
+/// A reply with a body that no client should get.
+pub(crate) fn large_reply() -> u32 {
+    let body = vec![b'b'; 17 << 20];
+    proxy_send_local_response(403, 0, 0, address(&body), size(&body), 0, 0, u32::MAX)
 }

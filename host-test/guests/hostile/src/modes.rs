@@ -139,6 +139,10 @@ pub(crate) fn request(context: u32) -> u32 {
         "recurse" => report(recurse(0)),
         "grow" => report(grow()),
         "random" => floods::random(),
+        "flood-vectors" => floods::vectors(),
+        "flood-names" => report(floods::names()),
+        "flood-large-callouts" => report(floods::large_callouts()),
+        "large-reply" => report(floods::large_reply()),
         "garbage" => {
             let calls = garbage::for_every_call();
             garbage::for_every_edit();
