@@ -66,6 +66,18 @@ impl Example {
         })
     }
 
+    /// The functions that `lds.yaml` lets the module call and export.
+    pub fn capabilities(&self) -> Vec<&str> {
+        let rest = self
+            .head
+            .split_once("allowed_capabilities:\n")
+            .map_or("", |(_, rest)| rest);
+        rest.lines()
+            .map_while(|line| line.trim().split_once(": {}"))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// `lds.yaml` with another policy.
     pub fn listener_with(&self, policy: &str) -> String {
         let mut text = self.head.clone();

@@ -1,8 +1,10 @@
 //! The example's files say the same thing, and Envoy takes them as they are.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
+use host_test::Module;
 use portcullis_conformance::environment;
 use portcullis_conformance::scenario::{Example, workspace};
 use portcullis_conformance::scratch::Scratch;
@@ -11,6 +13,25 @@ use portcullis_conformance::scratch::Scratch;
 fn the_pasted_policy_is_the_policy() -> Result<()> {
     let example = Example::read()?;
     assert_eq!(example.pasted, example.policy);
+    Ok(())
+}
+
+#[test]
+fn the_module_may_do_what_it_does_and_nothing_else() -> Result<()> {
+    let example = Example::read()?;
+    let allowed: BTreeSet<&str> = example.capabilities().into_iter().collect();
+    let module = Module::compile_quickly(&std::fs::read(environment::wasm()?)?)?;
+    let imported: BTreeSet<&str> = module
+        .imports()
+        .iter()
+        .map(|(_, name)| name.as_str())
+        .collect();
+    // What it exports is called by name; that all of it is allowed, the other tests show: they use every callback.
+    let (callbacks, calls): (BTreeSet<&str>, BTreeSet<&str>) = allowed
+        .into_iter()
+        .partition(|name| name.starts_with("proxy_on_"));
+    assert_eq!(calls, imported);
+    assert_eq!(callbacks.len(), 6);
     Ok(())
 }
 
