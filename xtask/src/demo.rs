@@ -6,61 +6,32 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use crate::dist::{self, Choice, Modules};
+use crate::programs;
 use crate::run::Job;
 use crate::test::{Parts, Tally};
 use crate::tools;
 use crate::workspace::Workspace;
 
 /// Builds the filter and runs the quickstart in the foreground.
-///
-/// No `-p` here or below: with features resolved over the default members wasmtime is compiled once for all commands.
 pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result<ExitCode> {
     let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--bin", "quickstart"]);
-    Job::new(
-        "cargo build of the quickstart and its wasm host",
-        workspace.log("quickstart"),
-        cargo,
-    )
-    .run()?
-    .require()?;
-    let mut cargo = workspace.cargo();
-    cargo
-        .args([
-            "run",
-            "--quiet",
-            "--locked",
-            "--bin",
-            "quickstart",
-            "--",
-            "--wasm",
-        ])
+    let mut quickstart = Command::new(programs::build_one(workspace, "quickstart")?);
+    quickstart
+        .current_dir(workspace.root())
+        .arg("--wasm")
         .arg(dist.filter);
     if once {
-        cargo.arg("--once");
+        quickstart.arg("--once");
     }
-    foreground(cargo.args(more))
+    foreground(quickstart.args(more))
 }
 
-/// Builds everything in release and runs the side-by-side measurement in Envoy.
+/// Builds what is measured and what measures, and runs the side-by-side measurement in Envoy.
 pub(crate) fn bench_envoy(workspace: &Workspace, more: &[String]) -> Result<ExitCode> {
     let mut parts = Parts::new(workspace.clone());
-    let mut cargo = workspace.cargo();
-    cargo.args(["build", "--locked", "--bin", "envoy-bench"]);
-    Job::new(
-        "cargo build of the measurement",
-        workspace.log("envoy-bench"),
-        cargo,
-    )
-    .run()?
-    .require()?;
-    let mut cargo = workspace.cargo();
-    parts.tell(&mut cargo)?;
-    cargo
-        .args(["run", "--quiet", "--locked", "--bin", "envoy-bench", "--"])
-        .args(more);
-    foreground(&mut cargo)
+    let mut bench = Command::new(programs::build_one(workspace, "envoy-bench")?);
+    parts.tell(&mut bench)?;
+    foreground(bench.current_dir(workspace.root()).args(more))
 }
 
 /// Checks known vulnerabilities; cargo-deny fetches their database first.

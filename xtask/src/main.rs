@@ -12,6 +12,7 @@ mod demo;
 mod dist;
 mod fuzz;
 mod mutate;
+mod programs;
 mod run;
 mod say;
 mod test;

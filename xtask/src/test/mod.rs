@@ -2,7 +2,6 @@
 //!
 //! A failed stage does not stop the others; what needs its result is reported as blocked, never skipped in silence.
 
-mod artifacts;
 mod native;
 mod parts;
 mod stages;

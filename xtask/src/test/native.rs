@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::artifacts::Program;
 use super::{Parts, Tally};
+use crate::programs::Program;
 use crate::run::Job;
 
 /// The slowest test program waits for key caches to expire and for a million requests; none takes this long.

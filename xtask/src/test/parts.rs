@@ -5,9 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow};
 
-use super::artifacts::{self, Program};
 use crate::dist::{self, Choice, Dist, Modules};
-use crate::run::{Job, read_lossy};
+use crate::programs::{self, Program};
 use crate::tools;
 use crate::workspace::Workspace;
 
@@ -44,7 +43,7 @@ impl Parts {
     pub(crate) fn programs(&mut self) -> Result<Vec<Program>> {
         let workspace = &self.workspace;
         once(&mut self.programs, "the native build", || {
-            build_programs(workspace)
+            programs::build_all(workspace)
         })
     }
 
@@ -104,27 +103,6 @@ fn once<T: Clone>(
             made
         }
     }
-}
-
-/// Without `-p`: cargo then resolves features over the default members, in every call alike.
-fn build_programs(workspace: &Workspace) -> Result<Vec<Program>> {
-    let mut cargo = workspace.cargo();
-    cargo.args([
-        "build",
-        "--locked",
-        "--all-targets",
-        "--message-format=json-render-diagnostics",
-    ]);
-    let messages = workspace.log("native-build.json");
-    Job::new(
-        "cargo build of every native program and test",
-        workspace.log("native-build"),
-        cargo,
-    )
-    .stdout_to(messages.clone())
-    .run()?
-    .require()?;
-    Ok(artifacts::parse(&read_lossy(&messages)))
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
-//! What `cargo build --all-targets --message-format=json` says it built.
+//! Builds native programs and tells where cargo put them.
 
 use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::run::{Job, read_lossy};
+use crate::workspace::Workspace;
 
 /// One program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +21,47 @@ pub(crate) struct Program {
     pub(crate) is_test: bool,
 }
 
+/// Builds every program of the workspace, tests included: what they share is compiled once.
+pub(crate) fn build_all(workspace: &Workspace) -> Result<Vec<Program>> {
+    build(
+        workspace,
+        "every native program and test",
+        &["--all-targets"],
+    )
+}
+
+/// Builds one program and gives its path.
+pub(crate) fn build_one(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let programs = build(workspace, name, &["--bin", name])?;
+    let found = programs
+        .into_iter()
+        .find(|program| program.target == name && !program.is_test);
+    Ok(found
+        .with_context(|| format!("cargo built no program {name}"))?
+        .path)
+}
+
+/// Without `-p`: cargo then resolves features over the default members, in every call alike.
+fn build(workspace: &Workspace, what: &str, which: &[&str]) -> Result<Vec<Program>> {
+    let mut cargo = workspace.cargo();
+    cargo
+        .args([
+            "build",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(which);
+    let log = workspace.log(&format!("native-build-{}", what.replace(' ', "-")));
+    let messages = log.with_extension("json");
+    Job::new(format!("cargo build of {what}"), log, cargo)
+        .stdout_to(messages.clone())
+        .run()?
+        .require()?;
+    Ok(parse(&read_lossy(&messages)))
+}
+
 /// Reads cargo's messages, one JSON object a line; other lines are passed over.
-pub(crate) fn parse(messages: &str) -> Vec<Program> {
+fn parse(messages: &str) -> Vec<Program> {
     messages
         .lines()
         .filter_map(|line| program(&serde_json::from_str(line).ok()?))
