@@ -24,6 +24,7 @@ mod exchange;
 mod flow;
 mod guest;
 mod http;
+mod life;
 mod limits;
 mod local_reply;
 mod log;

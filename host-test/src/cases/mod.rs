@@ -14,6 +14,7 @@ mod report;
 mod request;
 mod run;
 mod script;
+mod steps;
 mod suite;
 mod text;
 mod tokens;

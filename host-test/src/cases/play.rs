@@ -14,7 +14,8 @@ use crate::worker::{StartOutcome, Worker};
 
 use super::judge::{Mismatch, Observed, judge};
 use super::script::{self, Rule, Scripted};
-use super::suite::{Case, Shift, Step, Suite};
+use super::steps::{Case, Shift, Step};
+use super::suite::Suite;
 use super::text::Names;
 
 /// What became of a case.

@@ -12,7 +12,8 @@ use crate::module::Module;
 use super::document::Problem;
 use super::play::play;
 use super::report::{CaseReport, Report, Verdict};
-use super::suite::{self, Case, Suite};
+use super::steps::Case;
+use super::suite::{self, Suite};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
