@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use portcullis_conformance::http_client::Connection;
+use portcullis_conformance::scenario::head;
 use portcullis_conformance::traffic::{Sample, Traffic};
 
 use crate::stage::{READ, Stage, wait_until};
@@ -21,8 +23,7 @@ fn requests_before_the_first_keys_wait_for_them() -> Result<()> {
         .map(|index| {
             let token = (index % 4 != 3).then(|| tokens[index % 3].token.clone());
             let wanted = if token.is_some() { 200 } else { 401 };
-            let request =
-                portcullis_conformance::scenario::head("GET", "/orders/42", token.as_deref(), "");
+            let request = head("GET", "/orders/42", token.as_deref(), "");
             std::thread::spawn(move || {
                 let began = std::time::Instant::now();
                 let answer = portcullis_conformance::http_client::send(address, &request);
@@ -124,5 +125,64 @@ fn a_killed_provider_is_survived() -> Result<()> {
     traffic.flow(200)?;
     traffic.finish()?;
     assert_eq!(gateway.traps()? + fresh.traps()?, 0);
+    Ok(())
+}
+
+#[test]
+fn clients_leave_and_the_configuration_changes_while_requests_wait() -> Result<()> {
+    let mut stage = Stage::set()?;
+    let tokens = stage.tokens("reader", READ)?;
+    let policy = stage.policy("timeout: 30s")? + "\nlimits: { waiting: { time: 30s } }\n";
+    stage.provider.pause()?;
+    let gateway = stage.gateway(&policy)?;
+    let mut waiting = Vec::new();
+    for turn in 0..16 {
+        let mut connection = Connection::open(gateway.address())?;
+        let token = Some(tokens[turn % tokens.len()].token.as_str());
+        connection.send(&head("GET", "/orders/42", token, "connection: close\r\n"))?;
+        waiting.push(connection);
+    }
+    let counted = |name: &str| -> Result<u64> {
+        let name = format!("wasmcustom.portcullis.wait.{name}");
+        Ok(gateway
+            .envoy()
+            .stats()?
+            .get(&name)
+            .copied()
+            .unwrap_or_default())
+    };
+    wait_until("all requests wait", Duration::from_secs(10), || {
+        Ok(counted("started")? == 16)
+    })?;
+
+    waiting.truncate(10);
+    wait_until("six clients have left", Duration::from_secs(10), || {
+        Ok(counted("cancelled")? == 6)
+    })?;
+
+    let changed = policy.replace("/healthz", "/preview");
+    assert!(gateway.reload(&changed)?, "a good configuration");
+    stage.provider.resume()?;
+    for mut connection in waiting {
+        assert_eq!(
+            connection.receive()?.status,
+            200,
+            "its own configuration has its keys now"
+        );
+    }
+    wait_until(
+        "the new configuration serves",
+        Duration::from_secs(20),
+        || Ok(gateway.request("GET", "/preview", None)?.status == 200),
+    )?;
+    for token in &tokens {
+        assert_eq!(
+            gateway
+                .request("GET", "/orders/42", Some(&token.token))?
+                .status,
+            200
+        );
+    }
+    assert_eq!(gateway.traps()?, 0);
     Ok(())
 }
