@@ -9,7 +9,7 @@
 //                                       client's `jose`), how many tokens were
 //
 // Clients, for each ALG of es256, rs256, eddsa (the secret of each is its own name):
-//   reader.ALG orders:read · writer.ALG orders:read orders:write · brief.ALG tokens of 2 s · late.ALG expired tokens
+//   reader.ALG orders:read · writer.ALG orders:read orders:write · brief.ALG tokens of 5 s · late.ALG expired tokens
 import { once } from 'node:events';
 import http from 'node:http';
 
@@ -18,7 +18,7 @@ import { argument, load } from './modules.mjs';
 
 const HOST = '127.0.0.1';
 const SCOPES = 'orders:read orders:write';
-const BRIEF_SECONDS = 2;
+const BRIEF_SECONDS = 5;
 const LATE_SECONDS = 3600;
 
 // It warns about the Node release and its in-memory store. What matters is thrown.

@@ -233,3 +233,34 @@ fn connect_from(source: Ipv4Addr, target: SocketAddr) -> Result<Connection> {
     socket.connect(&target.into())?;
     Connection::over(socket.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::upstream::Upstream;
+
+    #[test]
+    fn one_wrong_answer_fails_the_traffic() {
+        let upstream = Upstream::start().unwrap();
+        let right = Sample::get("right", "/", None, 200);
+        let traffic = Traffic::start(upstream.address(), 2, vec![right.clone()]);
+        traffic.flow(20).unwrap();
+        assert!(traffic.finish().unwrap() >= 20);
+
+        let wrong = Sample::get("wrong", "/", None, 401);
+        let traffic = Traffic::start(upstream.address(), 1, vec![right.clone(), wrong]);
+        traffic.flow(5).unwrap();
+        traffic.send(vec![right]);
+        traffic.flow(5).unwrap();
+        let error = traffic.finish().unwrap_err().to_string();
+        assert!(error.contains("wrong: 200"), "{error}");
+    }
+
+    #[test]
+    fn a_flood_counts_what_it_is_answered() {
+        let upstream = Upstream::start().unwrap();
+        let requests = (0..10).map(|_| head("GET", "/", None, ""));
+        let answers = flood(upstream.address(), Ipv4Addr::new(127, 0, 0, 2), requests).unwrap();
+        assert_eq!(answers, BTreeMap::from([(200, 10)]));
+    }
+}

@@ -1,10 +1,11 @@
 //! What Prometheus reads: labels made by the example's `stats_tags`, and buckets in microseconds.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::stage::{READ, Stage};
+use crate::stage::{READ, Stage, wait_until};
 
 /// One sample of the text format: name, labels, value.
 #[derive(Debug)]
@@ -72,8 +73,13 @@ fn prometheus_shows_labels_and_microseconds() -> Result<()> {
     );
 
     // Histograms are merged from the workers when statistics are flushed, every five seconds.
-    std::thread::sleep(std::time::Duration::from_secs(6));
-    let series = parse(&gateway.envoy().admin("/stats/prometheus")?)?;
+    let mut series = Vec::new();
+    wait_until("histograms are merged", Duration::from_secs(30), || {
+        series = parse(&gateway.envoy().admin("/stats/prometheus")?)?;
+        Ok(series
+            .iter()
+            .any(|one| one.name == "portcullis_latency_us_count" && one.value >= 9.0))
+    })?;
     let decisions = |verdict: &str, reason: &str| {
         series
             .iter()

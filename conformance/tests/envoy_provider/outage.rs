@@ -9,11 +9,16 @@ use portcullis_conformance::traffic::{Sample, Traffic};
 
 use crate::stage::{READ, Stage, wait_until};
 
+/// A policy under which neither fetch nor request gives up before this test's provider goes on, however slow the machine.
+fn patient(stage: &Stage) -> Result<String> {
+    Ok(stage.policy("timeout: 30s")? + "\nlimits: { waiting: { time: 30s } }\n")
+}
+
 #[test]
 fn requests_before_the_first_keys_wait_for_them() -> Result<()> {
     let mut stage = Stage::set()?;
     let tokens = stage.tokens("reader", READ)?;
-    let policy = stage.policy("")?;
+    let policy = patient(&stage)?;
     stage.provider.pause()?;
     let gateway = stage.gateway(&policy)?;
 
@@ -132,7 +137,7 @@ fn a_killed_provider_is_survived() -> Result<()> {
 fn clients_leave_and_the_configuration_changes_while_requests_wait() -> Result<()> {
     let mut stage = Stage::set()?;
     let tokens = stage.tokens("reader", READ)?;
-    let policy = stage.policy("timeout: 30s")? + "\nlimits: { waiting: { time: 30s } }\n";
+    let policy = patient(&stage)?;
     stage.provider.pause()?;
     let gateway = stage.gateway(&policy)?;
     let mut waiting = Vec::new();

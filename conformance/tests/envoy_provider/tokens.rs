@@ -121,9 +121,9 @@ fn a_cached_token_expires_on_time() -> Result<()> {
             .request("GET", "/orders/42", Some(&brief.token))?
             .status,
         200,
-        "it lives two seconds"
+        "it lives five seconds"
     );
-    wait_until("the token expires", Duration::from_secs(4), || {
+    wait_until("the token expires", Duration::from_secs(10), || {
         Ok(gateway
             .request("GET", "/orders/42", Some(&brief.token))?
             .status
