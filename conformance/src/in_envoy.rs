@@ -43,11 +43,7 @@ impl Worlds {
                 ))
             })
             .collect();
-        // Worlds with keys by URI are not played here, but their cluster must exist.
-        let clusters = vec![
-            cluster("upstream", upstream.address()),
-            cluster("issuer", upstream.address()),
-        ];
+        let clusters = vec![cluster("upstream", upstream.address())];
         let envoy = Envoy::start(&bootstrap(listeners, clusters), &Options::default())?;
         let listeners = documents
             .keys()
