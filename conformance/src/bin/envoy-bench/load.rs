@@ -18,6 +18,16 @@ pub(crate) struct Load {
     pub(crate) per_second: f64,
 }
 
+/// Fails when wrk isn't there, before anything takes time.
+pub(crate) fn require() -> Result<()> {
+    // It has no option that succeeds without load; that it starts is enough.
+    Command::new("wrk")
+        .arg("--version")
+        .output()
+        .map(|_| ())
+        .context("wrk makes the load: install it first (Debian: apt-get install wrk)")
+}
+
 /// Runs wrk against loopback for `length`.
 pub(crate) fn run(
     address: SocketAddr,
@@ -32,7 +42,7 @@ pub(crate) fn run(
         .arg(script)
         .arg(format!("http://{address}/orders/42"))
         .output()
-        .context("cannot start wrk: install the package of that name")?;
+        .context("cannot start wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
     ensure!(
         output.status.success(),

@@ -56,6 +56,7 @@ struct Arguments {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let wasm = portcullis_conformance::environment::wasm()?;
+    load::require()?;
     let scratch = Scratch::new()?;
     println!("minting tokens …");
     let tokens = tokens::mint(&scratch)?;
