@@ -35,6 +35,8 @@ pub struct EnvoyAndIssuer {
     requests: Vec<Asked>,
     /// Events that were taken for the answer of a request already.
     told: BTreeSet<String>,
+    /// How much of the log was asked for.
+    mark: usize,
 }
 
 #[derive(Debug)]
@@ -128,6 +130,7 @@ impl EnvoyAndIssuer {
             address,
             requests: Vec::new(),
             told: BTreeSet::new(),
+            mark: 0,
         })
     }
 
@@ -211,6 +214,13 @@ impl Host for EnvoyAndIssuer {
             },
             KeysArrive::TimedOut => bail!("a case that waits for a time-out is not for Envoy"),
         })
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        let mut lines = self.envoy.log();
+        let said = lines.split_off(self.mark.min(lines.len()));
+        self.mark = lines.len() + said.len();
+        said
     }
 
     fn fetches(&mut self) -> Result<Option<u32>> {

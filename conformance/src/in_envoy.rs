@@ -66,6 +66,7 @@ impl Worlds {
             worlds: self,
             address,
             verdicts: Vec::new(),
+            mark: self.envoy.log_mark(),
         })
     }
 }
@@ -88,6 +89,8 @@ pub struct EnvoyHost<'w> {
     worlds: &'w Worlds,
     address: SocketAddr,
     verdicts: Vec<Verdict>,
+    /// How much of the log was asked for.
+    mark: usize,
 }
 
 impl Host for EnvoyHost<'_> {
@@ -135,6 +138,13 @@ impl Host for EnvoyHost<'_> {
 
     fn keys_arrive(&mut self, _how: &KeysArrive) -> Result<()> {
         bail!("the corpus has no issuer in Envoy; the scenario tests have")
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        let mut lines = self.worlds.envoy.log();
+        let said = lines.split_off(self.mark.min(lines.len()));
+        self.mark = lines.len() + said.len();
+        said
     }
 
     fn fetches(&mut self) -> Result<Option<u32>> {

@@ -29,6 +29,7 @@ pub struct Native {
     requests: Vec<Taken>,
     flights: VecDeque<FlightId>,
     fetches: u32,
+    said: Vec<String>,
 }
 
 /// A request that the guard has seen.
@@ -77,6 +78,7 @@ impl Native {
             requests: Vec::new(),
             flights: VecDeque::new(),
             fetches: 0,
+            said: Vec::new(),
         };
         let rand = native.rand();
         let calls = native
@@ -107,13 +109,20 @@ impl Native {
     fn apply(&mut self, index: usize, step: Step) {
         let state = match step {
             Step::Forward(forward) => {
+                self.said.push(forward.outcome().event_line(self.now));
                 let (path, headers) = edited(&self.requests[index].headers, forward.edits());
                 State::Ended(Verdict {
                     reason: Some(forward.outcome().reason().code().to_owned()),
                     outcome: Outcome::forwarded(&path, headers.into_iter()),
                 })
             }
-            Step::Reject(reject) => State::Ended(rejected(&reject)),
+            Step::Reject(reject) => {
+                self.said.push(reject.outcome().event_line(self.now));
+                self.said.push(reject.body().to_owned());
+                self.said
+                    .extend(reject.headers().map(|(_, value)| value.to_owned()));
+                State::Ended(rejected(&reject))
+            }
             Step::Call {
                 flight,
                 call: _,
@@ -298,6 +307,10 @@ impl Host for Native {
         let woken = guard.complete(flight, self.now, rand, reply);
         self.wake(woken);
         Ok(())
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
     }
 
     fn fetches(&mut self) -> Result<Option<u32>> {

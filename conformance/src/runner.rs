@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::case::{Case, Expect, InEnvoy, Request};
 use crate::mint::mint;
-use crate::script::{KeysArrive, Send, Step};
+use crate::script::{KeysArrive, Step};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Wire;
 
@@ -32,6 +32,8 @@ pub trait Host {
     fn leave(&mut self, ticket: Ticket) -> Result<()>;
     /// The adapter loses what it kept of a request that waits.
     fn lose(&mut self, ticket: Ticket) -> Result<()>;
+    /// What it has written to its log, and told clients, since this was last asked.
+    fn said(&mut self) -> Vec<String>;
     /// Whether a proxy stands before the filter, which may answer first.
     fn is_proxy(&self) -> bool {
         false
@@ -46,12 +48,16 @@ pub struct Ticket(pub usize);
 /// checked against what the case expects.
 pub fn play(case: &Case, host: &mut dyn Host, start: i64) -> Result<Vec<Verdict>> {
     let mut verdicts = Vec::new();
+    let mut secrets = Vec::new();
     let mut waiting: BTreeMap<String, (Ticket, Request)> = BTreeMap::new();
     for (number, step) in case.script().iter().enumerate() {
         let at = || format!("step {}", number + 1);
         match step {
             Step::Send(send) => {
-                let wire = wire_of(send, start).with_context(at)?;
+                let token = send.token.as_ref().map(|recipe| mint(recipe, start));
+                let token = token.transpose().with_context(at)?;
+                secrets.extend(token.iter().flat_map(|token| parts(token)));
+                let wire = Wire::new(&send.request, token.as_deref()).with_context(at)?;
                 let ticket = host.send(&wire).with_context(at)?;
                 match (&send.id, &send.expect) {
                     (Some(id), None) => {
@@ -102,6 +108,11 @@ pub fn play(case: &Case, host: &mut dyn Host, start: i64) -> Result<Vec<Verdict>
                 host.leave(ticket).with_context(at)?;
             }
         }
+        // Invariant 6: no credential reaches a log or an answer, whatever became of the request.
+        for line in host.said() {
+            let leaked = secrets.iter().any(|secret| line.contains(secret.as_str()));
+            ensure!(!leaked, "{}: a part of the token was told: {line}", at());
+        }
     }
     ensure!(
         waiting.is_empty(),
@@ -111,13 +122,13 @@ pub fn play(case: &Case, host: &mut dyn Host, start: i64) -> Result<Vec<Verdict>
     Ok(verdicts)
 }
 
-fn wire_of(send: &Send, start: i64) -> Result<Wire> {
-    let token = send
-        .token
-        .as_ref()
-        .map(|recipe| mint(recipe, start))
-        .transpose()?;
-    Wire::new(&send.request, token.as_deref())
+/// The parts of a token that are long enough to be known again.
+fn parts(token: &[u8]) -> Vec<String> {
+    let parts = token.split(|byte| !byte.is_ascii_alphanumeric() && !b"-_".contains(byte));
+    parts
+        .filter(|part| part.len() >= 24)
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
 }
 
 fn check(
@@ -139,5 +150,96 @@ fn check(
             "expected the proxy itself to answer {}, got {verdict}",
             proxy.rejected_by_proxy
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Forwards everything, and tells everybody what it got.
+    #[derive(Default)]
+    struct Chatterbox(Vec<String>);
+
+    impl Host for Chatterbox {
+        fn send(&mut self, wire: &Wire) -> Result<Ticket> {
+            self.0
+                .push(String::from_utf8_lossy(&wire.bytes()).into_owned());
+            Ok(Ticket(0))
+        }
+
+        fn verdict(&mut self, _ticket: Ticket) -> Result<Verdict> {
+            let outcome = Outcome::forwarded(b"/orders/42", std::iter::empty());
+            Ok(Verdict {
+                reason: Some("authenticated".to_owned()),
+                outcome,
+            })
+        }
+
+        fn said(&mut self) -> Vec<String> {
+            std::mem::take(&mut self.0)
+        }
+
+        fn advance(&mut self, _seconds: i64) -> Result<()> {
+            Ok(())
+        }
+
+        fn set_clock(&mut self, _seconds: i64) -> Result<()> {
+            Ok(())
+        }
+
+        fn keys_arrive(&mut self, _how: &KeysArrive) -> Result<()> {
+            Ok(())
+        }
+
+        fn fetches(&mut self) -> Result<Option<u32>> {
+            Ok(Some(0))
+        }
+
+        fn leave(&mut self, _ticket: Ticket) -> Result<()> {
+            Ok(())
+        }
+
+        fn lose(&mut self, _ticket: Ticket) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn case(text: &str) -> Case {
+        serde_saphyr::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_token_that_is_told_is_noticed() {
+        let case = case(
+            "{ name: x, why: a test of tests, token: {}, expect: { reason: authenticated, forwarded: {} } }",
+        );
+        let error = play(&case, &mut Chatterbox::default(), 2_000_000_000).unwrap_err();
+        assert!(
+            error.to_string().contains("a part of the token was told"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_differs_from_the_expectation_is_noticed() {
+        for expect in [
+            "{ reason: anonymous, forwarded: {} }",
+            "{ reason: authenticated, forwarded: { headers: { x-user: [alice] } } }",
+            "{ reason: authenticated, forwarded: { path: /other } }",
+            "{ reason: authenticated, status: 403 }",
+        ] {
+            let case = case(&format!(
+                "{{ name: x, why: a test of tests, expect: {expect} }}"
+            ));
+            assert!(
+                play(&case, &mut Chatterbox::default(), 2_000_000_000).is_err(),
+                "{expect}"
+            );
+        }
+        let right = case(
+            "{ name: x, why: a test of tests, expect: { reason: authenticated, forwarded: {} } }",
+        );
+        play(&right, &mut Chatterbox::default(), 2_000_000_000).unwrap();
     }
 }

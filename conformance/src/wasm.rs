@@ -22,6 +22,7 @@ pub struct Wasm {
     worker: Worker,
     requests: Vec<(StreamId, Option<String>)>,
     callouts: BTreeSet<u32>,
+    said: Vec<String>,
 }
 
 impl std::fmt::Debug for Wasm {
@@ -67,6 +68,7 @@ impl Wasm {
             worker,
             requests: Vec::new(),
             callouts: BTreeSet::new(),
+            said: Vec::new(),
         };
         wasm.note();
         Ok(wasm)
@@ -86,6 +88,7 @@ impl Wasm {
             .collect();
         self.callouts.extend(outstanding);
         for line in self.worker.take_logs() {
+            self.said.push(line.message.clone());
             let Some(decision) = audit::decision(&line.message) else {
                 continue;
             };
@@ -126,6 +129,8 @@ impl Host for Wasm {
                 message.headers.iter().map(text),
             ),
             Stream::LocalReply(reply) => {
+                self.said
+                    .push(String::from_utf8_lossy(&reply.body).into_owned());
                 let status = reply
                     .headers
                     .text(":status")
@@ -184,6 +189,10 @@ impl Host for Wasm {
         self.worker.answer(token, reply)?;
         self.note();
         Ok(())
+    }
+
+    fn said(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.said)
     }
 
     fn fetches(&mut self) -> Result<Option<u32>> {
