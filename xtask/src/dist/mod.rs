@@ -6,7 +6,7 @@ mod record;
 mod toolchain;
 mod wasm;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -46,9 +46,9 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
     let toolchain = Toolchain::find(workspace, choice)?;
     let out = workspace.target("wasm");
     // The guests by themselves: built together, their features would change those of the filter.
-    compile(workspace, &toolchain, &[FILTER], &out)?;
+    compile(workspace, workspace.root(), &toolchain, &[FILTER], &out)?;
     if modules == Modules::All {
-        compile(workspace, &toolchain, &GUESTS, &out)?;
+        compile(workspace, workspace.root(), &toolchain, &GUESTS, &out)?;
     }
 
     let built = out.join("wasm32-unknown-unknown/wasm");
@@ -105,14 +105,15 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
     Ok(dist)
 }
 
-/// Runs cargo for wasm32 on `packages` of the workspace in `workspace`, into the target folder `out`.
+/// Runs cargo for wasm32 on `packages` of the repository, or its copy, in `folder`, into the target folder `out`.
 pub(crate) fn compile(
     workspace: &Workspace,
+    folder: &Path,
     toolchain: &Toolchain,
     packages: &[&str],
-    out: &std::path::Path,
+    out: &Path,
 ) -> Result<()> {
-    let mut cargo = toolchain.cargo(workspace.root());
+    let mut cargo = toolchain.cargo(folder, workspace.root());
     cargo
         .args([
             "build",

@@ -69,7 +69,10 @@ impl Toolchain {
     }
 
     /// Cargo of this toolchain in `folder`, free of what the calling cargo and the user set for native builds.
-    pub(crate) fn cargo(&self, folder: &Path) -> Command {
+    ///
+    /// `root` is the path that the module must not show. A copy of the repository gives the original's: with other flags
+    /// cargo would compile every dependency again.
+    pub(crate) fn cargo(&self, folder: &Path, root: &Path) -> Command {
         let mut command = match self {
             Self::Installed => {
                 Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -77,7 +80,7 @@ impl Toolchain {
             Self::Debian => Command::new(debian::CARGO),
         };
         clean_environment(&mut command, *self == Self::Debian);
-        let mut flags = remapped(folder);
+        let mut flags = remapped(root);
         if *self == Self::Debian {
             flags.extend(debian::configure(&mut command));
         }

@@ -233,7 +233,7 @@ impl<'w> Bench<'w> {
     fn filter(&self, here: &Workspace) -> Result<PathBuf> {
         let toolchain = Toolchain::find(self.workspace, Choice::Auto)?;
         let out = self.workspace.target("mutations/wasm");
-        compile(here, &toolchain, &[FILTER], &out)?;
+        compile(self.workspace, here.root(), &toolchain, &[FILTER], &out)?;
         Ok(out.join("wasm32-unknown-unknown/wasm/token_guard.wasm"))
     }
 }
