@@ -49,8 +49,8 @@ pub struct Request {
     pub path: String,
     /// `:authority`; in HTTP/1.1 the `Host`.
     pub authority: String,
-    /// Further headers in order, spelled as sent. `{token}` is the token; when it stands nowhere,
-    /// `authorization: Bearer {token}` is appended.
+    /// Further headers in order, spelled as sent. `{token}`, here or in the path, is the token; when it stands
+    /// nowhere, `authorization: Bearer {token}` is appended.
     pub headers: Vec<(String, String)>,
     /// One more header, so many times; `{i}` in its name counts.
     pub repeat: Option<Repeat>,

@@ -21,21 +21,22 @@ pub struct Wire {
 impl Wire {
     /// Puts the token where the request wants it.
     pub fn new(request: &Request, token: Option<&[u8]>) -> Result<Self> {
-        let mut headers = Vec::new();
         let mut placed = false;
+        let mut place = |text: &str| match token {
+            Some(token) if text.contains("{token}") => {
+                placed = true;
+                let parts = text
+                    .split("{token}")
+                    .map(decode)
+                    .collect::<Result<Vec<_>>>()?;
+                Ok(parts.join(token))
+            }
+            _ => decode(text),
+        };
+        let path = place(&request.path)?;
+        let mut headers = Vec::new();
         for (name, value) in &request.headers {
-            let value = match (token, value.contains("{token}")) {
-                (Some(token), true) => {
-                    placed = true;
-                    let parts = value
-                        .split("{token}")
-                        .map(decode)
-                        .collect::<Result<Vec<_>>>()?;
-                    parts.join(token)
-                }
-                _ => decode(value)?,
-            };
-            headers.push((decode(name)?, value));
+            headers.push((decode(name)?, place(value)?));
         }
         if let Some(repeat) = &request.repeat {
             for i in 0..repeat.times {
@@ -71,7 +72,7 @@ impl Wire {
         }
         Ok(Self {
             method: decode(&request.method)?,
-            path: decode(&request.path)?,
+            path,
             authority,
             headers,
             announced: request.announced,
