@@ -2,10 +2,14 @@
 //!
 //! A signature is the dearest thing that a stranger can make the guard do. Each source address has a small bucket, all
 //! together share a large one; whoever empties its own is refused before verification until it refills. The large one
-//! can only be emptied from many addresses at once.
+//! can only be emptied from many addresses at once, and then stops strangers only: a source that showed a good token
+//! lately has its own bucket left.
+//!
+//! The sizes bound work, not suspicion: what all buckets refill in a second is a fraction of a second of verification.
 
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use foldhash::quality::FixedState;
 use quick_cache::UnitWeighter;
@@ -15,6 +19,9 @@ use crate::config::{Bucket, Limits};
 use crate::reason::Reason;
 use crate::reject::Quota;
 use crate::time::UnixTime;
+
+/// How long a good token speaks for the source that showed it.
+const GOOD_STANDING: Duration = Duration::from_secs(60 * 60);
 
 /// Who sends: an IPv4 address, or the /64 network that one IPv6 host commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,9 +60,13 @@ pub(crate) struct Budget {
     per_source: Bucket,
     total: Bucket,
     // A source that is not in the table has a full bucket. Evicting one forgives it; the total still counts.
-    sources: Cache<SourceKey, Level, UnitWeighter, FixedState, DefaultLifecycle<SourceKey, Level>>,
+    sources: Table<Level>,
+    // Until when a source is in good standing. Evicting one makes it a stranger.
+    good: Table<UnixTime>,
     all: Level,
 }
+
+type Table<T> = Cache<SourceKey, T, UnitWeighter, FixedState, DefaultLifecycle<SourceKey, T>>;
 
 /// How full a bucket is, in thousandths of a failure, and since when.
 #[derive(Clone, Copy, Debug)]
@@ -66,17 +77,11 @@ struct Level {
 
 impl Budget {
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
-        let items = u64::try_from(limits.sources).unwrap_or(u64::MAX);
         Self {
             per_source: limits.source_failures,
             total: limits.total_failures,
-            sources: Cache::with(
-                limits.sources,
-                items,
-                UnitWeighter,
-                FixedState::with_seed(seed),
-                DefaultLifecycle::default(),
-            ),
+            sources: table(limits.sources, seed),
+            good: table(limits.sources, seed),
             all: Level::full(limits.total_failures, UnixTime::default()),
         }
     }
@@ -94,7 +99,7 @@ impl Budget {
             }
         }
         let level = self.all.refilled(self.total, now);
-        if level.milli < 1000 {
+        if level.milli < 1000 && !self.is_good(source, now) {
             let quota = level.quota("failures", self.total);
             return Err(Exhausted {
                 reason: Reason::TotalFailures,
@@ -102,6 +107,15 @@ impl Budget {
             });
         }
         Ok(())
+    }
+
+    /// Notes that a source showed a token with a good signature.
+    pub(crate) fn vouch(&mut self, source: SourceKey, now: UnixTime) {
+        self.good.insert(source, now.after(GOOD_STANDING));
+    }
+
+    fn is_good(&self, source: SourceKey, now: UnixTime) -> bool {
+        self.good.peek(&source).is_some_and(|until| now < *until)
     }
 
     /// Counts `failures` against a source.
@@ -130,6 +144,17 @@ impl Budget {
         }
         self.all = self.all.refilled(self.total, now).raised(self.total, gain);
     }
+}
+
+/// An empty table of at most `sources` entries.
+fn table<T>(sources: usize, seed: u64) -> Table<T> {
+    Cache::with(
+        sources,
+        u64::try_from(sources).unwrap_or(u64::MAX),
+        UnitWeighter,
+        FixedState::with_seed(seed),
+        DefaultLifecycle::default(),
+    )
 }
 
 impl Level {
@@ -242,16 +267,45 @@ mod tests {
     }
 
     #[test]
+    fn a_source_in_good_standing_outlives_the_total_but_not_its_own_bucket() {
+        let mut budget = budget();
+        let now = UnixTime::from_secs(100);
+        budget.vouch(A, now);
+        for source in 10..15 {
+            budget.charge(SourceKey::V4(source), 1, now);
+        }
+        assert_eq!(
+            budget.check(B, now).unwrap_err().reason,
+            Reason::TotalFailures
+        );
+        assert!(budget.check(A, now).is_ok());
+        budget.charge(A, 3, now);
+        assert_eq!(
+            budget.check(A, now).unwrap_err().reason,
+            Reason::SourceFailures
+        );
+        let later = now.after(GOOD_STANDING);
+        for source in 10..15 {
+            budget.charge(SourceKey::V4(source), 1, later);
+        }
+        assert_eq!(
+            budget.check(A, later).unwrap_err().reason,
+            Reason::TotalFailures
+        );
+    }
+
+    #[test]
     fn the_table_of_sources_is_bounded() {
         let mut budget = budget();
         for source in 0..10_000 {
+            budget.vouch(SourceKey::V4(source), UnixTime::from_secs(1));
             budget.charge(
                 SourceKey::V4(source),
                 1,
                 UnixTime::from_secs(u64::from(source)),
             );
         }
-        assert!(budget.sources.len() <= 16);
+        assert!(budget.sources.len() <= 16 && budget.good.len() <= 16);
     }
 
     #[test]

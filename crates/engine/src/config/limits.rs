@@ -47,12 +47,12 @@ impl Default for Limits {
             waiting_bytes: 4 << 20,
             waiting_time: Duration::from_secs(5),
             source_failures: Bucket {
-                burst: 20,
-                per_minute: 60,
+                burst: 100,
+                per_minute: 6000,
             },
             total_failures: Bucket {
                 burst: 1000,
-                per_minute: 6000,
+                per_minute: 24_000,
             },
             sources: 4096,
         }

@@ -168,7 +168,10 @@ impl Guard {
             .filter_map(|key| Some((Arc::clone(key), keys.life_of(key)?)))
             .collect();
         match Identity::verify(token, &living, &*self.verifier, &self.config) {
-            Ok(identity) => self.remember(credential, Rc::new(identity), now),
+            Ok(identity) => {
+                self.budget.vouch(source, now);
+                self.remember(credential, Rc::new(identity), now)
+            }
             Err(error) => {
                 // A token without `kid` costs as many failures as keys were tried.
                 self.budget

@@ -10,6 +10,9 @@ use crate::world::{World, document, get, header_of, with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// `limits.failures.per_source.burst`, as it is by default.
+const PER_SOURCE: usize = 100;
+
 #[test]
 fn forged_signatures_from_one_source_stop_that_source_only() {
     let good = key("a", 1);
@@ -17,11 +20,11 @@ fn forged_signatures_from_one_source_stop_that_source_only() {
     let token = good.sign(&world.claims());
     world.send(&get("/orders").bearer(&token)).forward();
     let flooder = "198.51.100.7:1";
-    for n in 0..20 {
+    for n in 0..PER_SOURCE {
         let got = world.send(&get("/orders").bearer(&forged(&token, n)).from(flooder));
         assert_eq!(got.reason(), Some(Reason::SignatureInvalid));
     }
-    for n in 20..2000 {
+    for n in PER_SOURCE..2000 {
         let reject = world
             .send(&get("/orders").bearer(&forged(&token, n)).from(flooder))
             .reject();
@@ -30,7 +33,7 @@ fn forged_signatures_from_one_source_stop_that_source_only() {
     }
     assert_eq!(
         world.count(Count::SignatureBad),
-        20,
+        PER_SOURCE as u64,
         "no more work than the budget allows"
     );
     // A warm token passes even from there; a first-seen one from anywhere else.
@@ -144,7 +147,11 @@ fn unknown_kids_from_one_source_leave_room_to_wait_for_others() {
         let stranger = key("x", 9).sign_with(&header, &world.claims());
         world.send(&get("/orders").bearer(&stranger).from("198.51.100.7:1"));
     }
-    assert_eq!(world.guard.waiting(), 20, "as many as the source may fail");
+    assert_eq!(
+        world.guard.waiting(),
+        PER_SOURCE,
+        "as many as the source may fail"
+    );
     // The issuer has rotated in the meantime: others get their new key from the same fetch.
     let token = new.sign(&world.claims());
     let waiter = world
@@ -162,7 +169,7 @@ fn unknown_kids_from_one_source_leave_room_to_wait_for_others() {
 fn a_good_token_with_a_new_kid_gets_its_charge_back() {
     let (old, new) = (key("a", 1), key("b", 2));
     let mut world = World::started(&document(), &[&old]);
-    for n in 0..20 {
+    for n in 0..PER_SOURCE {
         let token = new.sign(&with(world.claims(), json!({"jti": n.to_string()})));
         world.send(&get("/orders").bearer(&token)).waits();
     }
