@@ -22,6 +22,7 @@ pub(crate) enum Subject {
     Fuzz {
         target: Option<String>,
         seconds: u64,
+        keep: bool,
     },
     FuzzReplay,
     FuzzWasm {
@@ -69,6 +70,7 @@ fn subject(matches: &ArgMatches) -> Subject {
             _ => Subject::Fuzz {
                 target: fuzz.get_one("target").cloned(),
                 seconds: number(fuzz, "seconds"),
+                keep: flag(fuzz, "keep"),
             },
         },
         Some(("mutate", mutate)) if flag(mutate, "list") => Subject::MutateList,
@@ -203,6 +205,7 @@ fn fuzz() -> Command {
                 .help("Only this target, not all in turn"),
         )
         .arg(amount("seconds", "300", "How long each target runs"))
+        .arg(flag("keep", "Add what reaches something new to the checked-in corpus"))
         .arg(flag("replay", "Run the checked-in corpus on stable instead").conflicts_with("target"))
         .subcommand(
             Command::new("wasm")
@@ -300,14 +303,16 @@ mod tests {
             read("x fuzz"),
             Subject::Fuzz {
                 target: None,
-                seconds: 300
+                seconds: 300,
+                keep: false
             }
         );
         assert_eq!(
-            read("x fuzz --target key_set --seconds 5"),
+            read("x fuzz --target key_set --seconds 5 --keep"),
             Subject::Fuzz {
                 target: Some("key_set".into()),
-                seconds: 5
+                seconds: 5,
+                keep: true
             }
         );
         assert_eq!(read("x fuzz --replay"), Subject::FuzzReplay);

@@ -58,7 +58,11 @@ fn perform(subject: Subject) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Subject::Demo { once, more } => demo::demo(&workspace, once, &more),
-        Subject::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), seconds),
+        Subject::Fuzz {
+            target,
+            seconds,
+            keep,
+        } => fuzz::run(&workspace, target.as_deref(), seconds, keep),
         Subject::FuzzReplay => fuzz::replay(&workspace).map(closing),
         Subject::FuzzWasm { requests } => fuzz::wasm(&workspace, requests),
         Subject::Mutate { name } => mutate::run(&workspace, name.as_deref()).map(closing),
