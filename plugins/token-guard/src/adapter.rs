@@ -75,14 +75,16 @@ impl TokenGuard {
 
 impl Plugin for TokenGuard {
     fn configure(&mut self, host: &Host<'_>) -> bool {
-        self.retire(host);
         self.meters = Meters::define(host);
         match self.load(host) {
             Ok(mut active) => {
+                self.retire(host);
                 active.start(host, &mut self.random, &self.meters);
                 self.active = Some(active);
                 true
             }
+            // The last good configuration serves on: Envoy keeps the old listener too, and a slip of the pen is no reason
+            // for an outage. Without one, every request is refused.
             Err(complaint) => {
                 for line in complaint.lines() {
                     let line = format!("portcullis: configuration refused: {line}");

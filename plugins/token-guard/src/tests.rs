@@ -252,11 +252,12 @@ fn every_mistake_of_a_configuration_is_logged_and_all_requests_are_refused() {
 }
 
 #[test]
-fn a_refused_configuration_ends_the_one_before() {
+fn a_refused_configuration_leaves_the_last_good_one() {
     let vm = configured(&inline());
     assert!(!vm.configure(ROOT, "version: 2"));
-    assert_eq!(request(&vm, ONE, "/healthz", None), Action::Pause);
-    assert_eq!(status(&vm, ONE), Some(503));
+    assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
+    assert_eq!(request(&vm, TWO, "/orders", None), Action::Pause);
+    assert_eq!(status(&vm, TWO), Some(401));
 }
 
 #[test]
