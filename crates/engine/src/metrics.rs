@@ -60,7 +60,7 @@ events! {
     KeysStatus = "keys.fetch.status";
     /// A fetched key set was larger than `limits.key_set_bytes`.
     KeysTooLarge = "keys.fetch.too_large";
-    /// A fetched key set was malformed or held no key that can be used.
+    /// A fetched key set was malformed. An empty one is not: its issuer has withdrawn all keys.
     KeysMalformed = "keys.fetch.malformed";
     /// A fetch was started because a token named an unknown key.
     KeysUnknownKid = "keys.refetch.unknown_kid";
