@@ -20,7 +20,7 @@ pub(crate) use toolchain::{Choice, Toolchain};
 pub(crate) const FILTER: &str = "token-guard";
 /// The guests that prove host-test on filters which share no code with ours.
 const GUESTS: [&str; 2] = ["guest-well-behaved", "guest-hostile"];
-/// DESIGN.md, section 11: the module stays under 2 MiB.
+/// ARCHITECTURE.md: the module stays under 2 MiB.
 const MODULE_LIMIT: usize = 2 * 1024 * 1024;
 
 /// What a build made.

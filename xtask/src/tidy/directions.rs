@@ -1,4 +1,4 @@
-//! Who may depend on whom (DESIGN.md, section 2; ARCHITECTURE.md shows it as a picture).
+//! Who may depend on whom (ARCHITECTURE.md, rooms).
 
 use anyhow::Result;
 
