@@ -2,8 +2,8 @@
 //!
 //! A signature is the dearest thing that a stranger can make the guard do. Each source address has a small bucket, all
 //! together share a large one; whoever empties its own is refused before verification until it refills. The large one
-//! can only be emptied from many addresses at once, and then stops strangers only: a source that showed a good token
-//! lately has its own bucket left.
+//! can only be emptied from many addresses at once, and then stops strangers only: sources that showed a good token
+//! lately share another of the same size, so that the work of all has a bound all the same.
 //!
 //! The sizes bound work, not suspicion: what all buckets refill in a second is a fraction of a second of verification.
 
@@ -63,7 +63,10 @@ pub(crate) struct Budget {
     sources: Table<Level>,
     // Until when a source is in good standing. Evicting one makes it a stranger.
     good: Table<UnixTime>,
-    all: Level,
+    /// All strangers together.
+    strangers: Level,
+    /// All sources in good standing together.
+    regulars: Level,
 }
 
 type Table<T> = Cache<SourceKey, T, UnitWeighter, FixedState, DefaultLifecycle<SourceKey, T>>;
@@ -82,7 +85,8 @@ impl Budget {
             total: limits.total_failures,
             sources: table(limits.sources, seed),
             good: table(limits.sources, seed),
-            all: Level::full(limits.total_failures, UnixTime::default()),
+            strangers: Level::full(limits.total_failures, UnixTime::default()),
+            regulars: Level::full(limits.total_failures, UnixTime::default()),
         }
     }
 
@@ -98,8 +102,13 @@ impl Budget {
                 });
             }
         }
-        let level = self.all.refilled(self.total, now);
-        if level.milli < 1000 && !self.is_good(source, now) {
+        let shared = if self.is_good(source, now) {
+            self.regulars
+        } else {
+            self.strangers
+        };
+        let level = shared.refilled(self.total, now);
+        if level.milli < 1000 {
             let quota = level.quota("failures", self.total);
             return Err(Exhausted {
                 reason: Reason::TotalFailures,
@@ -112,6 +121,14 @@ impl Budget {
     /// Notes that a source showed a token with a good signature.
     pub(crate) fn vouch(&mut self, source: SourceKey, now: UnixTime) {
         self.good.insert(source, now.after(GOOD_STANDING));
+    }
+
+    fn shared(&mut self, source: SourceKey, now: UnixTime) -> &mut Level {
+        if self.is_good(source, now) {
+            &mut self.regulars
+        } else {
+            &mut self.strangers
+        }
     }
 
     fn is_good(&self, source: SourceKey, now: UnixTime) -> bool {
@@ -127,8 +144,10 @@ impl Budget {
             .refilled(self.per_source, now);
         level.milli = level.milli.saturating_sub(cost);
         self.sources.insert(source, level);
-        self.all = self.all.refilled(self.total, now);
-        self.all.milli = self.all.milli.saturating_sub(cost);
+        let total = self.total;
+        let shared = self.shared(source, now);
+        *shared = shared.refilled(total, now);
+        shared.milli = shared.milli.saturating_sub(cost);
     }
 
     /// Takes back a charge that turned out to be undeserved.
@@ -142,7 +161,9 @@ impl Budget {
                     .raised(self.per_source, gain),
             );
         }
-        self.all = self.all.refilled(self.total, now).raised(self.total, gain);
+        let total = self.total;
+        let shared = self.shared(source, now);
+        *shared = shared.refilled(total, now).raised(total, gain);
     }
 }
 
@@ -292,6 +313,22 @@ mod tests {
             budget.check(A, later).unwrap_err().reason,
             Reason::TotalFailures
         );
+    }
+
+    #[test]
+    fn sources_in_good_standing_have_a_bound_in_all_too() {
+        let mut budget = budget();
+        let now = UnixTime::from_secs(100);
+        budget.vouch(A, now);
+        for source in 10..15 {
+            budget.vouch(SourceKey::V4(source), now);
+            budget.charge(SourceKey::V4(source), 1, now);
+        }
+        assert_eq!(
+            budget.check(A, now).unwrap_err().reason,
+            Reason::TotalFailures
+        );
+        assert!(budget.check(B, now).is_ok());
     }
 
     #[test]
