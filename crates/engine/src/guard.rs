@@ -70,6 +70,14 @@ impl Guard {
     pub fn new(config: Config, options: GuardOptions, verifier: Box<dyn Verifier>) -> Self {
         let limits = &config.limits;
         let anchors = config.anchors.iter();
+        let keys: Vec<IssuerKeys> = anchors
+            .clone()
+            .map(|anchor| IssuerKeys::new(&anchor.keys))
+            .collect();
+        keys.iter()
+            .flat_map(IssuerKeys::all)
+            .for_each(|key| verifier.prepare(key));
+        verifier.advance();
         Self {
             verifier,
             clock: Clock::new(options.built_at),
@@ -78,10 +86,7 @@ impl Guard {
             budget: Budget::new(limits, options.seed),
             flights: Flights::default(),
             waiters: Waiters::new(limits),
-            keys: anchors
-                .clone()
-                .map(|anchor| IssuerKeys::new(&anchor.keys))
-                .collect(),
+            keys,
             anchors_by_issuer: anchors
                 .map(|anchor| (Rc::clone(&anchor.issuer), anchor.index))
                 .collect(),
@@ -125,6 +130,7 @@ impl Guard {
     /// timers call it with every request, it is cheap.
     pub fn tick(&mut self, now: UnixTime, rand: u128) -> Ticked {
         let now = self.clock.read_or_last(now);
+        self.verifier.advance();
         let mut woken = self.give_up_flights(now, rand);
         woken.extend(self.give_up_waiters(now));
         Ticked {

@@ -46,7 +46,7 @@ struct Loaded {
 impl IssuerKeys {
     pub(crate) fn new(source: &KeySource) -> Self {
         let (loaded, next_fetch) = match source {
-            KeySource::Inline(set) => (Some(Loaded::new(set.clone(), None, None)), None),
+            KeySource::Inline(set) => (Some(Loaded::new(set.clone(), None, None).0), None),
             KeySource::Fetched(_) => (None, Some(UnixTime::default())),
         };
         Self {
@@ -68,6 +68,11 @@ impl IssuerKeys {
             Some(until) if now >= until => Err(NoKeys::TooOld),
             _ => Ok(loaded),
         }
+    }
+
+    /// Every key of the set in use, or that was in use last.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<PublicKey>> {
+        self.loaded.iter().flat_map(|loaded| loaded.set.keys())
     }
 
     /// The keys that may have signed a token, if there are keys at all.
@@ -119,7 +124,8 @@ impl IssuerKeys {
         self.last_forced = Some(now);
     }
 
-    /// Takes a fetched set into use. `max_age` is what the issuer said about how long it is fresh.
+    /// Takes a fetched set into use, and gives the keys that left with the old one. `max_age` is what the issuer said
+    /// about how long it is fresh.
     pub(crate) fn load(
         &mut self,
         set: KeySet,
@@ -127,15 +133,17 @@ impl IssuerKeys {
         max_age: Option<Duration>,
         now: UnixTime,
         rand: u64,
-    ) {
+    ) -> Vec<Arc<PublicKey>> {
         let refresh = max_age.map_or(origin.refresh, |age| {
             age.clamp(origin.cooldown.min(origin.refresh), origin.refresh)
         });
         let until = now.after(origin.refresh.saturating_add(origin.stale));
-        self.loaded = Some(Loaded::new(set, Some(until), self.loaded.take()));
+        let (loaded, left) = Loaded::new(set, Some(until), self.loaded.take());
+        self.loaded = Some(loaded);
         self.failures = 0;
         // Between 80 and 100 % of the time: workers that started together do not come together.
         self.next_fetch = Some(now.after(jittered(refresh, 80, rand)));
+        left
     }
 
     /// Notes a failed fetch. The last good keys stay.
@@ -149,8 +157,12 @@ impl IssuerKeys {
 
 impl Loaded {
     /// INVARIANT: a key of `before` that is not in `set`, under the same `kid` and for the same algorithms, is dead from
-    /// here on, and with it every cached token that it verified.
-    fn new(set: KeySet, usable_until: Option<UnixTime>, before: Option<Self>) -> Self {
+    /// here on, and with it every cached token that it verified. Gives those keys too.
+    fn new(
+        set: KeySet,
+        usable_until: Option<UnixTime>,
+        before: Option<Self>,
+    ) -> (Self, Vec<Arc<PublicKey>>) {
         let mut old: Vec<(Arc<PublicKey>, Rc<Cell<bool>>)> = before
             .map(|before| {
                 before
@@ -172,14 +184,15 @@ impl Loaded {
                 },
             )
             .collect();
-        for (_, life) in old {
+        for (_, life) in &old {
             life.set(false);
         }
-        Self {
+        let loaded = Self {
             set,
             alive,
             usable_until,
-        }
+        };
+        (loaded, old.into_iter().map(|(key, _)| key).collect())
     }
 }
 

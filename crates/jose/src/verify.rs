@@ -24,6 +24,22 @@ pub trait Verifier {
         signing_input: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError>;
+
+    /// Told when a key arrives: one of the configuration, or of a key set that was just installed. A place to note what
+    /// makes its verifications cheap; the work itself belongs into [`Verifier::advance`], because many keys may arrive in
+    /// one callback. Nothing depends on this: a key that was never announced is verified with all the same.
+    fn prepare(&self, key: &PublicKey) {
+        let _ = key;
+    }
+
+    /// Told when a key has left its key set: what was kept for it may go. The same key may still stand in another set.
+    fn forget(&self, key: &PublicKey) {
+        let _ = key;
+    }
+
+    /// Does a bounded piece (about a millisecond) of the work that [`Verifier::prepare`] put off. Called once when a
+    /// configuration or a key set was installed and once a tick.
+    fn advance(&self) {}
 }
 
 /// Verification in this module's own code, on every host.

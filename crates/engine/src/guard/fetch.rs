@@ -110,7 +110,11 @@ impl Guard {
         };
         match read {
             Ok((set, max_age)) => {
-                keys.load(set, origin, max_age, now, rand);
+                let left = keys.load(set, origin, max_age, now, rand);
+                // In this order: a key that only changed its `kid` is announced again after it was forgotten.
+                left.iter().for_each(|key| self.verifier.forget(key));
+                keys.all().for_each(|key| self.verifier.prepare(key));
+                self.verifier.advance();
                 Count::KeysLoaded
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.

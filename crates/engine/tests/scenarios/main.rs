@@ -21,6 +21,7 @@ mod fetching;
 mod floods;
 mod heads;
 mod mint;
+mod preparing;
 mod rotation;
 mod tokens;
 mod waiting;

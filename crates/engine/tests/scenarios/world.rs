@@ -8,7 +8,7 @@ use portcullis_engine::{
     Call, Config, Count, FlightId, Forward, Guard, GuardOptions, Outcome, Reason, Reject, Reply,
     RequestHead, Series, Step, UnixTime, WaiterId,
 };
-use portcullis_jose::Software;
+use portcullis_jose::{Software, Verifier};
 use serde_json::{Value, json};
 
 use crate::mint::{Key, key_set};
@@ -122,6 +122,14 @@ impl World {
     }
 
     pub(crate) fn with(document: &Value, wakes_others: bool) -> Self {
+        Self::with_verifier(document, wakes_others, Box::new(Software))
+    }
+
+    pub(crate) fn with_verifier(
+        document: &Value,
+        wakes_others: bool,
+        verifier: Box<dyn Verifier>,
+    ) -> Self {
         let config = Config::parse(document.to_string().as_bytes())
             .unwrap_or_else(|problems| panic!("{problems}"));
         let options = GuardOptions {
@@ -130,7 +138,7 @@ impl World {
             wakes_others,
         };
         Self {
-            guard: Guard::new(config, options, Box::new(Software)),
+            guard: Guard::new(config, options, verifier),
             now: UnixTime::from_secs(DAWN),
             rand: 1,
             calls: Vec::new(),
