@@ -1,9 +1,10 @@
-//! Callouts: HTTP requests that the filter asks the proxy to make, and the shapes their replies take in Envoy.
+//! Callouts: HTTP requests that the filter asks the proxy to make, and the shapes their replies take.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::http::{Headers, Message};
+use crate::profile::CalloutFailure;
 
 /// A callout that waits for its reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,9 +39,9 @@ impl Callout {
 pub enum CalloutReply {
     /// The upstream answered.
     Response(Message),
-    /// Its time ran out: the filter sees `:status` 504, as from Envoy.
+    /// Its time ran out: in Envoy the filter sees `:status` 504.
     TimedOut,
-    /// No connection, or it broke before the headers: the filter sees `:status` 503, as from Envoy.
+    /// No connection, or it broke before the headers: in Envoy the filter sees `:status` 503.
     Refused,
     /// The reply broke off or was too long: the filter sees a reply without headers.
     Failed,
@@ -58,17 +59,61 @@ impl CalloutReply {
         Self::Response(Message::response(status))
     }
 
-    /// What the filter gets to read; none is the failure path (`num_headers` 0).
-    pub(crate) fn into_message(self, longest_body: usize) -> Option<Message> {
-        match self {
-            Self::Response(message) if message.body.len() > longest_body => None,
-            Self::Response(message) => Some(message),
-            Self::TimedOut => Some(host_reply(504, "upstream request timeout")),
-            Self::Refused => Some(host_reply(
+    /// What the filter gets to read, in the shape that this host gives it.
+    pub(crate) fn into_delivery(self, longest_body: usize, shape: CalloutFailure) -> Delivery {
+        let reply = match self {
+            Self::Response(message) if message.body.len() > longest_body => Self::Failed,
+            other => other,
+        };
+        let dispatched = |why: &str| Delivery {
+            num_headers: 0,
+            message: Some(Message {
+                headers: [(":dispatch_status", why)].into_iter().collect(),
+                ..Message::default()
+            }),
+        };
+        match (reply, shape) {
+            (Self::Response(mut message), CalloutFailure::DispatchStatus) => {
+                let fields = message.headers.iter();
+                let num_headers = fields.filter(|(name, _)| !name.starts_with(b":")).count();
+                message.headers.add(":dispatch_status", "ok");
+                Delivery {
+                    num_headers,
+                    message: Some(message),
+                }
+            }
+            (Self::Response(message), _) => Delivery::of(message),
+            (Self::TimedOut, CalloutFailure::ProxyReply) => {
+                Delivery::of(host_reply(504, "upstream request timeout"))
+            }
+            (Self::Refused, CalloutFailure::ProxyReply) => Delivery::of(host_reply(
                 503,
                 "upstream connect error or disconnect/reset before headers. reset reason: remote connection failure",
             )),
-            Self::Failed => None,
+            (Self::TimedOut, CalloutFailure::DispatchStatus) => dispatched("timeout"),
+            (Self::Refused, CalloutFailure::DispatchStatus) => dispatched("broken connection"),
+            (Self::Failed, CalloutFailure::DispatchStatus) => dispatched("reader failure"),
+            (Self::TimedOut | Self::Refused, CalloutFailure::NoHeaders) | (Self::Failed, _) => {
+                Delivery::default()
+            }
+        }
+    }
+}
+
+/// A callout's reply as `proxy_on_http_call_response` finds it.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// As the callback is told.
+    pub(crate) num_headers: usize,
+    /// What can be read.
+    pub(crate) message: Option<Message>,
+}
+
+impl Delivery {
+    fn of(message: Message) -> Self {
+        Self {
+            num_headers: message.headers.len(),
+            message: Some(message),
         }
     }
 }
@@ -130,9 +175,25 @@ impl Callouts {
         Some(callout)
     }
 
+    /// Whether a context still waits for one.
+    pub(crate) fn awaited_by(&self, context: u32) -> bool {
+        self.pending
+            .values()
+            .any(|callout| callout.context == context)
+    }
+
     /// Forgets the callouts of a root context.
     pub(crate) fn forget(&mut self, root: u32) {
-        self.pending.retain(|_, callout| callout.root != root);
+        self.retain(|callout| callout.root != root);
+    }
+
+    /// Forgets the callouts that were made in a context.
+    pub(crate) fn forget_context(&mut self, context: u32) {
+        self.retain(|callout| callout.context != context);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Callout) -> bool) {
+        self.pending.retain(|_, callout| keep(callout));
         self.bytes = self
             .pending
             .values()

@@ -3,6 +3,7 @@
 use crate::flow::StreamId;
 use crate::http::{Message, Request};
 use crate::log::LogLine;
+use crate::profile::ContextSwitch;
 use crate::stream::{Direction, Ending, Outcome, ResetBy, Stream};
 use crate::worker::Worker;
 
@@ -111,6 +112,11 @@ impl Worker {
                 stream.logging = true;
             }
             _ => return,
+        }
+        let vm = self.guest.vm();
+        if vm.facts().contexts == ContextSwitch::Ignored {
+            // There a callout is the request's, and ends with it.
+            vm.callouts.forget_context(id);
         }
         if let Some(on_log) = self.guest.exports.on_log.clone()
             && self.runs()

@@ -2,6 +2,7 @@
 
 use crate::http::{Connection, Headers};
 use crate::options::FailurePolicy;
+use crate::profile::{AfterTrap, EndOfStream, Facts, NumHeaders, Pause};
 use crate::stream::{Direction, Ending, Half, Hold, Part, ResetBy, Stream};
 use crate::worker::Worker;
 
@@ -35,7 +36,8 @@ impl Worker {
         let ready = self.revive();
         let started = self.now();
         let root = self.root;
-        let open = self.options.failure_policy == FailurePolicy::Open;
+        let follows_policy = matches!(self.after_trap(), AfterTrap::Policy(_));
+        let open = follows_policy && self.options.failure_policy == FailurePolicy::Open;
         let keep_bodies = self.options.keep_bodies;
         let vm = self.guest.vm();
         let id = vm.new_context();
@@ -43,7 +45,7 @@ impl Worker {
         stream.bypass = !ready;
         vm.streams.insert(id, stream);
         if !ready && !open {
-            self.end_with_503(id, Ending::Unavailable);
+            self.end_unserved(id, Ending::Unavailable);
         } else if ready && let Some(create) = self.guest.exports.on_context_create.clone() {
             self.guest
                 .call("proxy_on_context_create", id, &create, (id, root));
@@ -165,12 +167,13 @@ impl Worker {
 
     pub(crate) fn deliver_headers(&mut self, id: u32, direction: Direction, end: bool) {
         let filters = self.filters(id);
+        let facts = self.module.profile().facts();
         let Some(half) = self.half(id, direction) else {
             return;
         };
         half.end_of_stream = end;
         half.headers_open = true;
-        let count = u32::try_from(half.headers.len()).unwrap_or(u32::MAX);
+        let (count, end_told) = announced(facts, &half.headers, end);
         let (name, callback) = match direction {
             Direction::Request => (
                 "proxy_on_request_headers",
@@ -185,7 +188,7 @@ impl Worker {
             Some(callback) if filters => {
                 let action = self
                     .guest
-                    .call(name, id, &callback, (id, count, u32::from(end)));
+                    .call(name, id, &callback, (id, count, u32::from(end_told)));
                 match self.judge(id, action) {
                     Some(action) => action,
                     None => return,
@@ -194,6 +197,9 @@ impl Worker {
             _ => headers_action::CONTINUE,
         };
         let stopped = self.guest.vm().stop_iteration;
+        let Some(action) = self.heeded(id, direction, action) else {
+            return;
+        };
         let body_goes_on = self.options.allow_on_headers_stop_iteration;
         if action == headers_action::CONTINUE && !stopped {
             self.pass_head(id, direction, end);
@@ -201,6 +207,32 @@ impl Worker {
             // Anything but "stop, yet show me the body" stops all, unknown codes too.
             let partly = action == headers_action::STOP_ITERATION && body_goes_on && !stopped;
             half.hold = if partly { Hold::Headers } else { Hold::All };
+        }
+    }
+
+    /// What the host makes of a header callback's action. None: the worker process has crashed over it.
+    fn heeded(&mut self, id: u32, direction: Direction, action: u32) -> Option<u32> {
+        let vm = self.guest.vm();
+        if vm.facts().pause != Pause::OnlyForCallout {
+            return Some(action);
+        }
+        match direction {
+            Direction::Response => Some(headers_action::CONTINUE),
+            Direction::Request if vm.callouts.awaited_by(id) => {
+                // It beats a local reply, which is never seen again.
+                vm.stop_iteration = false;
+                vm.actions.clear();
+                Some(headers_action::STOP_ITERATION)
+            }
+            Direction::Request if vm.stop_iteration || action == headers_action::CONTINUE => {
+                Some(action)
+            }
+            Direction::Request => {
+                self.guest
+                    .crash("a pause without a callout or a local reply");
+                self.after_callback(Some(id));
+                None
+            }
         }
     }
 
@@ -346,4 +378,22 @@ impl Worker {
             half.shut();
         }
     }
+}
+
+/// `num_headers` and `end_of_stream` as this host tells them.
+fn announced(facts: &Facts, headers: &Headers, end: bool) -> (u32, bool) {
+    let count = match facts.num_headers {
+        NumHeaders::All => headers.len(),
+        NumHeaders::WithoutPseudo => {
+            let fields = headers.iter();
+            fields.filter(|(name, _)| !name.starts_with(b":")).count()
+        }
+        NumHeaders::Zero => 0,
+    };
+    let end = match facts.end_of_stream {
+        EndOfStream::AsItIs => end,
+        EndOfStream::Never => false,
+        EndOfStream::Always => true,
+    };
+    (u32::try_from(count).unwrap_or(u32::MAX), end)
 }

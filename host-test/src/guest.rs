@@ -40,6 +40,8 @@ pub(crate) struct Guest {
     pub(crate) exports: Exports,
     /// Why the VM no longer runs.
     pub(crate) failed: Option<String>,
+    /// It took the worker process with it.
+    pub(crate) crashed: bool,
     /// Fuel used since the guest began.
     pub(crate) fuel: u64,
 }
@@ -62,6 +64,7 @@ impl Guest {
             .instances(1)
             .build();
         let vm = Vm {
+            profile: module.profile(),
             memory: None,
             malloc: None,
             store_limits,
@@ -73,6 +76,7 @@ impl Guest {
             roots: Default::default(),
             streams: Default::default(),
             next_context: 0,
+            callback: "",
             current: 0,
             effective: 0,
             configuring: false,
@@ -91,6 +95,7 @@ impl Guest {
             store,
             exports: Exports::default(),
             failed: None,
+            crashed: false,
             fuel: 0,
         };
         if let Err(error) = guest.boot(module, fuel) {
@@ -170,7 +175,7 @@ impl Guest {
     /// Runs one callback in a context. None when it trapped: the VM has then failed.
     pub(crate) fn call<P: WasmParams, R: WasmResults>(
         &mut self,
-        name: &str,
+        name: &'static str,
         context: u32,
         function: &TypedFunc<P, R>,
         arguments: P,
@@ -182,6 +187,7 @@ impl Guest {
         } else {
             vm.options.limits.fuel_per_callback
         };
+        vm.callback = name;
         vm.current = context;
         vm.effective = 0;
         vm.stop_iteration = false;
@@ -220,6 +226,17 @@ impl Guest {
             format!("host-test: the VM failed in {why}"),
         );
         self.failed = Some(why);
+    }
+
+    /// The worker process dies of what the filter did; a new one starts with a new VM.
+    pub(crate) fn crash(&mut self, why: &str) {
+        let vm = self.store.data_mut();
+        let context = vm.current;
+        vm.actions.clear();
+        let line = format!("host-test: the worker process crashed: {why}");
+        vm.log(Level::Critical, context, line);
+        self.failed = Some(why.to_owned());
+        self.crashed = true;
     }
 
     pub(crate) fn vm(&mut self) -> &mut Vm {

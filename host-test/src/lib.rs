@@ -1,4 +1,5 @@
-//! A Proxy-Wasm host (ABI 0.2.1) for testing and running filters without a proxy. It behaves as Envoy 1.40 does.
+//! A Proxy-Wasm host (ABI 0.2.1) for testing and running filters without a proxy. It behaves as Envoy 1.40 does, or as
+//! another host of which there is a [`HostProfile`].
 //!
 //! ```no_run
 //! use host_test::{HostOptions, Module, PluginConfig, Process, Request, Worker};
@@ -32,6 +33,7 @@ mod metrics;
 mod module;
 mod options;
 mod process;
+pub mod profile;
 mod queues;
 pub mod serve;
 mod settle;
@@ -50,5 +52,6 @@ pub use log::{Level, LogLine};
 pub use module::{Module, ModuleError};
 pub use options::{Clusters, FailurePolicy, HostOptions, PluginConfig};
 pub use process::{Process, Waker};
+pub use profile::HostProfile;
 pub use stream::{Direction, LocalReply, Outcome, Part, ResetBy};
 pub use worker::{StartOutcome, UnknownCallout, Worker};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::guest::Guest;
 use crate::log::LogLine;
 use crate::options::{FailurePolicy, PluginConfig};
+use crate::profile::{AfterTrap, VmStart};
 use crate::vm::Root;
 use crate::worker::{StartOutcome, Worker};
 
@@ -14,11 +15,13 @@ impl Worker {
     pub fn start(&mut self) -> StartOutcome {
         let plugin = Arc::clone(&self.plugin);
         self.root = add_root(&mut self.guest, plugin);
-        self.configured = self.guest.failed.is_none() && configure(&mut self.guest, self.root);
+        self.configured =
+            self.guest.failed.is_none() && configure(&mut self.guest, self.root, Start::First);
+        let failure = self.guest.failed.clone();
         self.settle();
         StartOutcome {
             configured: self.configured,
-            failure: self.guest.failed.clone(),
+            failure: self.guest.failed.clone().or(failure),
             logs: self.take_logs(),
         }
     }
@@ -26,7 +29,7 @@ impl Worker {
     /// Replaces the configuration as a proxy's reload does: it is tried in a VM of its own first, and when the filter
     /// refuses it the old one serves on. Accepted, it gets a second root context in the same VM.
     pub fn reconfigure(&mut self, plugin: PluginConfig) -> StartOutcome {
-        let plugin = Arc::new(plugin);
+        let plugin = Arc::new(plugin.given_by(self.module.profile()));
         let mut canary = Guest::start(
             &self.module,
             Arc::clone(&plugin),
@@ -35,7 +38,7 @@ impl Worker {
             self.id,
         );
         let root = add_root(&mut canary, Arc::clone(&plugin));
-        let accepted = canary.failed.is_none() && configure(&mut canary, root);
+        let accepted = canary.failed.is_none() && configure(&mut canary, root, Start::First);
         if !accepted {
             return StartOutcome {
                 configured: false,
@@ -46,7 +49,8 @@ impl Worker {
         let old = self.root;
         self.plugin = Arc::clone(&plugin);
         self.root = add_root(&mut self.guest, plugin);
-        self.configured = self.guest.failed.is_none() && configure(&mut self.guest, self.root);
+        self.configured =
+            self.guest.failed.is_none() && configure(&mut self.guest, self.root, Start::First);
         self.settle();
         self.retire(old);
         StartOutcome {
@@ -105,9 +109,12 @@ impl Worker {
         }
         let now = self.now();
         let waited = Duration::from_nanos(now.saturating_sub(self.started_at));
-        if self.options.failure_policy != FailurePolicy::Reload
-            || waited < self.options.reload_backoff
-        {
+        let starts_anew = match self.after_trap() {
+            AfterTrap::Policy(_) => self.options.failure_policy == FailurePolicy::Reload,
+            // One that goes on after a trap comes here only when its process crashed.
+            AfterTrap::NewVm(_) | AfterTrap::SameVm(_) => true,
+        };
+        if !starts_anew || waited < self.options.reload_backoff {
             return false;
         }
         self.started_at = now;
@@ -133,7 +140,7 @@ impl Worker {
         self.guest = guest;
         let plugin = Arc::clone(&self.plugin);
         self.root = add_root(&mut self.guest, plugin);
-        self.configured = self.runs() && configure(&mut self.guest, self.root);
+        self.configured = self.runs() && configure(&mut self.guest, self.root, Start::AfterTrap);
         if !self.configured && self.runs() {
             self.guest.failed = Some("restart: the filter refused its configuration".to_owned());
         }
@@ -149,8 +156,15 @@ fn add_root(guest: &mut Guest, plugin: Arc<PluginConfig>) -> u32 {
     root
 }
 
+/// Why a root context is started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    First,
+    AfterTrap,
+}
+
 /// `proxy_on_context_create`, `proxy_on_vm_start`, `proxy_on_configure`; false at the first that fails.
-fn configure(guest: &mut Guest, root: u32) -> bool {
+fn configure(guest: &mut Guest, root: u32, why: Start) -> bool {
     let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let vm_configuration = size(&guest.vm().plugin.vm_configuration);
     let configuration = size(&guest.vm().plugin_of(root).configuration);
@@ -163,7 +177,14 @@ fn configure(guest: &mut Guest, root: u32) -> bool {
             return false;
         }
     }
-    if let Some(start) = guest.exports.on_vm_start.clone() {
+    let starts_vm = match guest.vm().facts().vm_start {
+        VmStart::Called => true,
+        VmStart::FirstOnly => why == Start::First,
+        VmStart::Never => false,
+    };
+    if let Some(start) = guest.exports.on_vm_start.clone()
+        && starts_vm
+    {
         let started = guest.call("proxy_on_vm_start", root, &start, (root, vm_configuration));
         if started.is_none_or(|answer| answer == 0) {
             return false;

@@ -1,6 +1,7 @@
 //! A compiled Proxy-Wasm module: checked for the ABI it speaks and for imports that no host call answers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use wasmtime::{
     Caller, Config, Engine, ExternType, InstancePre, Linker, OptLevel, RegallocAlgorithm,
@@ -8,19 +9,26 @@ use wasmtime::{
 };
 
 use crate::abi::table;
+use crate::profile::{Features, HostProfile, Support};
 use crate::vm::Vm;
 
-/// A filter, compiled once; clones are handles, and every worker starts its own VM from it.
+/// A filter, compiled once and linked to the calls of one host; clones are handles, and every worker starts its own VM from
+/// it.
 #[derive(Clone)]
 pub struct Module {
     pub(crate) engine: Engine,
     pub(crate) instance: InstancePre<Vm>,
-    imports: Vec<(String, String)>,
+    profile: HostProfile,
+    compiled: wasmtime::Module,
+    /// Kept to judge it by another host's features.
+    wasm: Arc<[u8]>,
+    imports: Arc<[(String, String)]>,
 }
 
 impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
+            .field("profile", &self.profile)
             .field("imports", &self.imports)
             .finish_non_exhaustive()
     }
@@ -37,8 +45,20 @@ pub enum ModuleError {
         /// The ABI marks that it does export.
         found: Vec<String>,
     },
-    /// It imports what this host does not define; all of it is listed.
-    UnknownImports(Vec<String>),
+    /// It uses WebAssembly proposals that the host's runtime does not take.
+    Features {
+        /// The host.
+        profile: HostProfile,
+        /// The first that was met.
+        why: String,
+    },
+    /// It imports what the host does not define.
+    UnknownImports {
+        /// The host.
+        profile: HostProfile,
+        /// All of them, as `module.name`.
+        names: Vec<String>,
+    },
     /// It exports neither `malloc` nor `proxy_on_memory_allocate`.
     NoAllocator,
 }
@@ -57,8 +77,18 @@ impl fmt::Display for ModuleError {
                     found.join(", ")
                 )
             }
-            Self::UnknownImports(names) => {
-                write!(f, "it imports what no host defines: {}", names.join(", "))
+            Self::Features { profile, why } => {
+                write!(
+                    f,
+                    "it uses what the runtime of {profile} does not take: {why}"
+                )
+            }
+            Self::UnknownImports { profile, names } => {
+                write!(
+                    f,
+                    "it imports what {profile} does not define: {}",
+                    names.join(", ")
+                )
             }
             Self::NoAllocator => {
                 f.write_str("it exports neither malloc nor proxy_on_memory_allocate")
@@ -73,12 +103,20 @@ impl std::error::Error for ModuleError {}
 const GUEST_STACK: usize = 512 * 1024;
 
 impl Module {
-    /// Compiles and checks a module.
+    /// Compiles and checks a module, for Envoy.
     ///
     /// # Errors
     /// When it can never run in this host, whatever the configuration.
     pub fn compile(wasm: &[u8]) -> Result<Self, ModuleError> {
-        Self::compile_with(wasm, &mut Config::new())
+        Self::compile_for(wasm, HostProfile::ENVOY)
+    }
+
+    /// Compiles and checks a module for that host.
+    ///
+    /// # Errors
+    /// When it can never run in this host, whatever the configuration.
+    pub fn compile_for(wasm: &[u8], profile: HostProfile) -> Result<Self, ModuleError> {
+        Self::compile_with(wasm, profile, &mut Config::new())
     }
 
     /// As [`Module::compile`], in two thirds of the time and to slower code: for a handful of requests.
@@ -86,37 +124,91 @@ impl Module {
     /// # Errors
     /// When it can never run in this host, whatever the configuration.
     pub fn compile_quickly(wasm: &[u8]) -> Result<Self, ModuleError> {
+        Self::compile_quickly_for(wasm, HostProfile::ENVOY)
+    }
+
+    /// As [`Module::compile_for`], as quickly.
+    ///
+    /// # Errors
+    /// When it can never run in this host, whatever the configuration.
+    pub fn compile_quickly_for(wasm: &[u8], profile: HostProfile) -> Result<Self, ModuleError> {
         let mut config = Config::new();
         config
             .cranelift_opt_level(OptLevel::None)
             .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-        Self::compile_with(wasm, &mut config)
+        Self::compile_with(wasm, profile, &mut config)
     }
 
-    fn compile_with(wasm: &[u8], config: &mut Config) -> Result<Self, ModuleError> {
+    fn compile_with(
+        wasm: &[u8],
+        profile: HostProfile,
+        config: &mut Config,
+    ) -> Result<Self, ModuleError> {
+        // One compilation serves every profile; each judges the features by itself.
+        Features::ANY.configure(config);
         config.consume_fuel(true).max_wasm_stack(GUEST_STACK);
-        let invalid = |error: wasmtime::Error| ModuleError::Invalid(format!("{error:#}"));
         let engine = Engine::new(config).map_err(invalid)?;
-        let module = wasmtime::Module::new(&engine, wasm).map_err(invalid)?;
-        check_exports(&module)?;
-        let mut linker = Linker::new(&engine);
-        table::define(&mut linker).map_err(invalid)?;
-        let instance = link(&module, &mut linker)?;
-        let imports = module
+        let compiled = wasmtime::Module::new(&engine, wasm).map_err(invalid)?;
+        check_exports(&compiled)?;
+        let imports = compiled
             .imports()
             .map(|import| (import.module().to_owned(), import.name().to_owned()))
             .collect();
+        Self::linked(engine, compiled, wasm.into(), imports, profile)
+    }
+
+    /// The same module, linked to another host's calls; nothing is compiled again.
+    ///
+    /// # Errors
+    /// When it can never run in that host, whatever the configuration.
+    pub fn for_host(&self, profile: HostProfile) -> Result<Self, ModuleError> {
+        Self::linked(
+            self.engine.clone(),
+            self.compiled.clone(),
+            Arc::clone(&self.wasm),
+            Arc::clone(&self.imports),
+            profile,
+        )
+    }
+
+    fn linked(
+        engine: Engine,
+        compiled: wasmtime::Module,
+        wasm: Arc<[u8]>,
+        imports: Arc<[(String, String)]>,
+        profile: HostProfile,
+    ) -> Result<Self, ModuleError> {
+        let why = profile.facts().features.check(&wasm).err();
+        if let Some(why) = why {
+            let why = format!("{why:#}");
+            return Err(ModuleError::Features { profile, why });
+        }
+        let mut linker = Linker::new(&engine);
+        table::define(&mut linker, profile).map_err(invalid)?;
+        let instance = link(&compiled, &mut linker, profile)?;
         Ok(Self {
             engine,
             instance,
+            profile,
+            compiled,
+            wasm,
             imports,
         })
+    }
+
+    /// The host that it is linked for.
+    pub const fn profile(&self) -> HostProfile {
+        self.profile
     }
 
     /// What the module imports: (module, name), in its order.
     pub fn imports(&self) -> &[(String, String)] {
         &self.imports
     }
+}
+
+fn invalid(error: wasmtime::Error) -> ModuleError {
+    ModuleError::Invalid(format!("{error:#}"))
 }
 
 fn check_exports(module: &wasmtime::Module) -> Result<(), ModuleError> {
@@ -139,6 +231,7 @@ fn check_exports(module: &wasmtime::Module) -> Result<(), ModuleError> {
 fn link(
     module: &wasmtime::Module,
     linker: &mut Linker<Vm>,
+    profile: HostProfile,
 ) -> Result<InstancePre<Vm>, ModuleError> {
     let first = match linker.instantiate_pre(module) {
         Ok(instance) => return Ok(instance),
@@ -147,7 +240,11 @@ fn link(
     let mut unknown = Vec::new();
     let mut error = first;
     while let Some(import) = error.downcast_ref::<UnknownImportError>() {
-        unknown.push(format!("{}.{}", import.module(), import.name()));
+        let note = match profile.support(import.name()) {
+            Support::OtherSignature => " (there with other parameters)",
+            _ => "",
+        };
+        unknown.push(format!("{}.{}{note}", import.module(), import.name()));
         let ExternType::Func(signature) = import.ty() else {
             break;
         };
@@ -168,7 +265,10 @@ fn link(
         }
     }
     if unknown.is_empty() {
-        return Err(ModuleError::Invalid(format!("{error:#}")));
+        return Err(invalid(error));
     }
-    Err(ModuleError::UnknownImports(unknown))
+    Err(ModuleError::UnknownImports {
+        profile,
+        names: unknown,
+    })
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Random};
 use crate::limits::Limits;
+use crate::profile::{HostProfile, PluginConf};
 
 /// One plugin instance, as a proxy's configuration would name it.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +24,35 @@ pub struct PluginConfig {
     pub environment: Vec<(String, String)>,
 }
 
-/// What happens to requests after the VM trapped.
+impl PluginConfig {
+    /// As the host gives it to the filter.
+    pub(crate) fn given_by(mut self, profile: HostProfile) -> Self {
+        if profile.facts().plugin_conf == PluginConf::Conf
+            && let Some(inner) = inner_conf(&self.configuration)
+        {
+            self.configuration = inner;
+        }
+        self
+    }
+}
+
+/// What is in `{"conf": …}`: the text, or the JSON of anything else. None when it is something else.
+fn inner_conf(configuration: &[u8]) -> Option<Vec<u8>> {
+    let written = serde_json::from_slice(configuration).ok()?;
+    let serde_json::Value::Object(members) = written else {
+        return None;
+    };
+    match members.get("conf") {
+        Some(serde_json::Value::String(text)) if members.len() == 1 => {
+            Some(text.clone().into_bytes())
+        }
+        Some(inner) if members.len() == 1 => serde_json::to_vec(inner).ok(),
+        _ => None,
+    }
+}
+
+/// What happens to requests after the VM trapped, in hosts that leave the choice: see
+/// [`crate::profile::AfterTrap::Policy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FailurePolicy {
     /// The request gets 503; the next one starts a fresh VM (`FAIL_RELOAD`).
@@ -81,6 +110,16 @@ pub struct HostOptions {
     pub log_level: crate::log::Level,
     /// Keep the bodies that passed, to look at them in [`crate::Exchange`]. A proxy that streams does not.
     pub keep_bodies: bool,
+}
+
+impl HostOptions {
+    /// The defaults, with that host's limits.
+    pub fn of(profile: HostProfile) -> Self {
+        Self {
+            limits: (profile.facts().limits)(),
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for HostOptions {

@@ -2,7 +2,8 @@
 
 use crate::http::Headers;
 use crate::local_reply;
-use crate::stream::{Direction, Ending, LocalReply, ResetBy};
+use crate::profile::{AfterTrap, Pause};
+use crate::stream::{Direction, Ending, Hold, LocalReply, ResetBy};
 use crate::vm::{Action, AskedReply};
 use crate::worker::Worker;
 
@@ -21,28 +22,37 @@ impl Worker {
         action
     }
 
-    /// Ends streams after a trap: the one that trapped, and all others of that VM, which can't go on.
+    /// Ends streams after a trap: the one that trapped, and all others of that VM, unless the VM goes on.
     pub(crate) fn after_callback(&mut self, id: Option<u32>) {
         let Some(why) = self.guest.failed.clone() else {
             return;
         };
         if let Some(id) = id {
-            self.end_with_503(id, Ending::Trapped(why));
+            self.end_unserved(id, Ending::Trapped(why));
+        }
+        self.guest.vm().actions.clear();
+        if matches!(self.after_trap(), AfterTrap::SameVm(_)) && !self.guest.crashed {
+            self.guest.failed = None;
+            return;
         }
         // Streams that pass the filter by have been dealt with, or the policy lets them through.
         let streams = &self.guest.vm().streams;
         let filtered = streams.iter().filter(|(_, stream)| !stream.bypass);
         let all: Vec<u32> = filtered.map(|(id, _)| *id).collect();
         for other in all {
-            self.end_with_503(other, Ending::Unavailable);
+            self.end_unserved(other, Ending::Unavailable);
         }
-        self.guest.vm().actions.clear();
         self.guest.vm().callouts.clear();
     }
 
-    /// The client gets 503, or a broken connection when a response is under way already.
-    pub(crate) fn end_with_503(&mut self, id: u32, ending: Ending) {
+    pub(crate) fn after_trap(&self) -> AfterTrap {
+        self.module.profile().facts().after_trap
+    }
+
+    /// The client gets the status of a trap, 503 in Envoy, or a broken connection when a response is under way already.
+    pub(crate) fn end_unserved(&mut self, id: u32, ending: Ending) {
         self.touched.insert(id);
+        let status = self.after_trap().status();
         let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
             return;
         };
@@ -61,8 +71,23 @@ impl Worker {
         let half = &mut stream.response;
         half.begun = true;
         half.head_held = true;
-        half.headers = [(":status", "503")].into_iter().collect();
+        half.headers = [(":status", status.to_string())].into_iter().collect();
         half.send_head(true);
+    }
+
+    /// Where a request goes on by itself once its callouts are answered, it does.
+    pub(crate) fn go_on(&mut self, id: u32) {
+        let waits = self.guest.vm().callouts.awaited_by(id);
+        if self.module.profile().facts().pause == Pause::Holds || waits || !self.runs() {
+            return;
+        }
+        let held = self
+            .half(id, Direction::Request)
+            .is_some_and(|half| half.hold == Hold::All);
+        if held {
+            self.resume(id, Direction::Request);
+            self.settle();
+        }
     }
 
     /// Does what callbacks asked for, until nothing is left.
@@ -129,6 +154,18 @@ impl Worker {
         if stream.ending.is_some() {
             return;
         }
+        if by_filter {
+            let vm = self.guest.vm();
+            match vm.facts().pause {
+                // The callout is made, and the reply is forgotten.
+                Pause::OnlyForCallout if vm.callouts.awaited_by(id) => return,
+                Pause::HoldsUntilCallouts => vm.callouts.forget_context(id),
+                Pause::Holds | Pause::OnlyForCallout => {}
+            }
+        }
+        let Some(stream) = self.guest.vm().streams.get_mut(&id) else {
+            return;
+        };
         if stream.response.sent.is_some() {
             stream.ending = Some(Ending::Reset(ResetBy::Filter));
             return;
@@ -148,7 +185,7 @@ impl Worker {
         };
         half.begun = true;
         half.head_held = true;
-        half.hold = crate::stream::Hold::None;
+        half.hold = Hold::None;
         half.headers = headers;
         let end = body.is_empty();
         if shown {

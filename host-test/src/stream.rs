@@ -202,7 +202,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The status that the client gets, if the outcome alone decides it: none while paused, forwarded or reset.
+    /// The status that the client gets, if the outcome alone decides it: none while paused, forwarded or reset. After a trap
+    /// that of Envoy; other hosts answer otherwise, as the exchange's response shows.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::LocalReply(reply) => Some(reply.status),

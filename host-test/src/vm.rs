@@ -12,6 +12,7 @@ use crate::log::{Level, Log};
 use crate::metrics::MetricIds;
 use crate::options::{HostOptions, PluginConfig};
 use crate::process::Process;
+use crate::profile::{Facts, HostProfile};
 use crate::stream::{Direction, Stream};
 
 /// A phase in which a guest may make few calls; others trap.
@@ -72,6 +73,8 @@ pub(crate) struct Root {
 
 /// State behind the host calls of one VM.
 pub(crate) struct Vm {
+    /// Which host this is.
+    pub(crate) profile: HostProfile,
     pub(crate) memory: Option<Memory>,
     pub(crate) malloc: Option<TypedFunc<u32, u32>>,
     pub(crate) store_limits: StoreLimits,
@@ -84,6 +87,8 @@ pub(crate) struct Vm {
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: HashMap<u32, Stream>,
     pub(crate) next_context: u32,
+    /// Name of the running callback, or of the last one.
+    pub(crate) callback: &'static str,
     /// Context of the running callback.
     pub(crate) current: u32,
     /// Context that `proxy_set_effective_context` named, or 0.
@@ -104,6 +109,11 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
+    /// What is known of the host.
+    pub(crate) const fn facts(&self) -> &'static Facts {
+        self.profile.facts()
+    }
+
     pub(crate) fn context(&self) -> u32 {
         if self.effective != 0 && self.exists(self.effective) {
             self.effective
@@ -137,6 +147,13 @@ impl Vm {
                 return self.next_context;
             }
         }
+    }
+
+    /// A line of the guest's, as much of it as the host's log takes.
+    pub(crate) fn guest_log(&mut self, level: Level, context: u32, line: &[u8]) {
+        let most = self.facts().log_line_bytes.unwrap_or(line.len());
+        let line = line.get(..most).unwrap_or(line);
+        self.log(level, context, String::from_utf8_lossy(line).into_owned());
     }
 
     pub(crate) fn log(&mut self, level: Level, context: u32, message: String) {

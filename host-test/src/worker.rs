@@ -11,6 +11,7 @@ use crate::log::LogLine;
 use crate::module::Module;
 use crate::options::{HostOptions, PluginConfig};
 use crate::process::{Process, Waker};
+use crate::profile::{AfterTrap, ContextSwitch};
 use crate::stream::Stream;
 use crate::vm::Root;
 
@@ -74,7 +75,7 @@ impl Worker {
         options: HostOptions,
         process: &Process,
     ) -> Self {
-        let plugin = Arc::new(plugin);
+        let plugin = Arc::new(plugin.given_by(module.profile()));
         let id = process.join();
         let guest = Guest::start(
             module,
@@ -135,21 +136,23 @@ impl Worker {
         let vm = self.guest.vm();
         let longest = vm.options.limits.callout_body_bytes;
         let callout = vm.callouts.take(token).ok_or(UnknownCallout(token))?;
-        let reply = reply.into_message(longest);
-        let counts = match &reply {
-            Some(reply) => (
-                reply.headers.len(),
+        let facts = vm.facts();
+        let reply = reply.into_delivery(longest, facts.callout_failure);
+        let num_headers = reply.num_headers;
+        let reply = reply.message;
+        let (body, trailers) = reply.as_ref().map_or((0, 0), |reply| {
+            let trailers = reply.trailers.as_ref();
+            (
                 reply.body.len(),
-                reply.trailers.as_ref().map_or(0, |trailers| trailers.len()),
-            ),
-            None => {
-                vm.status = (
-                    crate::abi::status::Status::BrokenConnection as u32,
-                    "reset".to_owned(),
-                );
-                (0, 0, 0)
-            }
-        };
+                trailers.map_or(0, |trailers| trailers.len()),
+            )
+        });
+        if reply.is_none() {
+            vm.status = (
+                crate::abi::status::Status::BrokenConnection as u32,
+                "reset".to_owned(),
+            );
+        }
         vm.callouts.reading = reply;
         let on_response = self.guest.exports.on_http_call_response.clone();
         if let Some(on_response) = on_response
@@ -160,13 +163,16 @@ impl Worker {
             let arguments = (
                 callout.root,
                 token,
-                count(counts.0),
-                count(counts.1),
-                count(counts.2),
+                count(num_headers),
+                count(body),
+                count(trailers),
             );
+            // Where contexts can't be switched, the callback is about the request that made the callout.
+            let bound = facts.contexts == ContextSwitch::Ignored;
+            let current = if bound { callout.context } else { callout.root };
             self.guest.call(
                 "proxy_on_http_call_response",
-                callout.root,
+                current,
                 &on_response,
                 arguments,
             );
@@ -174,7 +180,12 @@ impl Worker {
         let vm = self.guest.vm();
         vm.callouts.reading = None;
         vm.status.1.clear();
+        if matches!(facts.after_trap, AfterTrap::SameVm(_)) {
+            // Only the request whose callback trapped ends.
+            self.after_callback(Some(callout.context));
+        }
         self.settle();
+        self.go_on(callout.context);
         Ok(())
     }
 

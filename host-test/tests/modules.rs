@@ -213,7 +213,7 @@ fn unknown_imports_are_listed_all() {
     wasm.export(MARK, 0, 0, &[]);
     wasm.export("malloc", 1, 1, &number(0));
     match wasm.compile() {
-        Err(ModuleError::UnknownImports(names)) => {
+        Err(ModuleError::UnknownImports { names, .. }) => {
             assert_eq!(
                 names,
                 ["env.proxy_redis_call", "wasi_snapshot_preview1.sock_open"]

@@ -26,7 +26,9 @@ fn contents(vm: &mut Vm, context: u32, buffer: Buffer) -> Result<&[u8], Status> 
             None => Err(Status::NotFound),
         },
         Buffer::VmConfiguration => Ok(&vm.plugin.vm_configuration),
-        Buffer::PluginConfiguration if vm.configuring => Ok(&vm.plugin_of(context).configuration),
+        Buffer::PluginConfiguration if vm.configuring || vm.facts().configuration_stays => {
+            Ok(&vm.plugin_of(context).configuration)
+        }
         Buffer::PluginConfiguration => Err(Status::NotFound),
     }
 }
@@ -41,7 +43,15 @@ pub(crate) fn get(
 ) -> Answer {
     let buffer = Buffer::from_code(buffer)?;
     let context = call.context();
+    let none_if_empty = call.vm().facts().empty_body_is_none;
     let bytes = contents(call.vm(), context, buffer)?;
+    let is_body = !matches!(
+        buffer,
+        Buffer::VmConfiguration | Buffer::PluginConfiguration
+    );
+    if none_if_empty && is_body && bytes.is_empty() {
+        return Err(Status::NotFound.into());
+    }
     let end = start.checked_add(length).ok_or(Status::BadArgument)?;
     let start = usize::try_from(start).map_err(|_| Status::BadArgument)?;
     let end = usize::try_from(end)

@@ -6,6 +6,7 @@ use super::call::{Answer, Call};
 use super::headers::decode;
 use super::status::Status;
 use crate::callout::Callout;
+use crate::profile::{CalloutsFrom, Pause};
 
 /// Where the parts of a callout lie in guest memory, each as pointer and size.
 pub(crate) struct Parts {
@@ -18,6 +19,7 @@ pub(crate) struct Parts {
 }
 
 pub(crate) fn dispatch(call: &mut Call<'_>, parts: &Parts) -> Answer {
+    within_callback(call)?;
     let context = call.context();
     let cluster = call.read(parts.cluster.0, parts.cluster.1)?;
     let body = call.read(parts.body.0, parts.body.1)?;
@@ -43,6 +45,10 @@ pub(crate) fn dispatch(call: &mut Call<'_>, parts: &Parts) -> Answer {
     }
     let timeout = (parts.timeout_ms > 0).then(|| Duration::from_millis(parts.timeout_ms.into()));
     let vm = call.vm();
+    if vm.facts().pause == Pause::OnlyForCallout {
+        // One at a time: the last one made is the one that is sent.
+        vm.callouts.forget_context(context);
+    }
     let (most, most_bytes) = (vm.options.limits.callouts, vm.options.limits.callout_bytes);
     let callout = Callout {
         token: 0,
@@ -59,4 +65,18 @@ pub(crate) fn dispatch(call: &mut Call<'_>, parts: &Parts) -> Answer {
         .add(callout, most, most_bytes)
         .ok_or(Status::InternalFailure)?;
     call.write_u32(parts.token_to, token)
+}
+
+/// Whether callouts can be made in the callback that runs.
+fn within_callback(call: &mut Call<'_>) -> Answer {
+    let callback = call.vm().callback;
+    match call.vm().facts().callouts_from {
+        CalloutsFrom::OnlyOrTrap(places) if !places.contains(&callback) => {
+            Err(wasmtime::Error::msg(format!("a callout can't be made in {callback}")).into())
+        }
+        CalloutsFrom::OnlyOrBadArgument(places) if !places.contains(&callback) => {
+            Err(Status::BadArgument.into())
+        }
+        _ => Ok(()),
+    }
 }

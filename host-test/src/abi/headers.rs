@@ -4,6 +4,7 @@ use super::call::{Answer, Call, Fault};
 use super::pairs;
 use super::status::{Map, Status};
 use crate::http::Headers;
+use crate::profile::ManyPairs;
 use crate::vm::Vm;
 
 /// The map for reading. Callbacks see what is open; `proxy_on_log` sees what was received and sent.
@@ -154,10 +155,33 @@ pub(crate) fn get_pairs(call: &mut Call<'_>, map: u32, pointer_to: u32, size_to:
     let map = Map::from_code(map)?;
     let context = call.context();
     let limits = call.vm().options.limits.clone();
-    let bytes = readable(call.vm(), context, map).map_or_else(Vec::new, |headers| {
-        pairs::encode(headers, limits.pairs, limits.pairs_bytes)
-    });
+    let facts = call.vm().facts();
+    let headers = match readable(call.vm(), context, map) {
+        Some(headers) => headers,
+        // A failed callout has no map at all where that is how it looks.
+        None if facts.empty_body_is_none && map == Map::CalloutHeaders => {
+            return Err(Status::NotFound.into());
+        }
+        None => return call.give(&[], pointer_to, size_to),
+    };
+    let bytes = match facts.many_pairs {
+        ManyPairs::Shortened if headers.len() > limits.pairs => {
+            let shortened = shortened(headers, limits.pairs);
+            pairs::encode(&shortened, limits.pairs, limits.pairs_bytes)
+        }
+        _ => pairs::encode(headers, limits.pairs, limits.pairs_bytes),
+    };
     call.give(&bytes, pointer_to, size_to)
+}
+
+/// The first so many fields, pseudo-headers before the others.
+fn shortened(headers: &Headers, most: usize) -> Headers {
+    let pseudo = |(name, _): &(&[u8], &[u8])| name.starts_with(b":");
+    let first = headers.iter().filter(pseudo);
+    first
+        .chain(headers.iter().filter(|field| !pseudo(field)))
+        .take(most)
+        .collect()
 }
 
 pub(crate) fn get_size(call: &mut Call<'_>, map: u32, size_to: u32) -> Answer {

@@ -14,4 +14,5 @@ pub(crate) mod status;
 pub(crate) mod streams;
 pub(crate) mod surroundings;
 pub(crate) mod table;
+pub(crate) mod variables;
 pub(crate) mod wasi;

@@ -1,9 +1,12 @@
-//! Properties: Envoy's attributes by path, in Envoy's encoding (integers 8 bytes little-endian, booleans 1 byte).
+//! Properties: Envoy's attributes by path, in Envoy's encoding (integers 8 bytes little-endian, booleans 1 byte), or what
+//! other hosts have instead.
 
 use super::call::{Answer, Call};
 use super::pairs;
 use super::status::Status;
+use super::variables;
 use crate::http::Headers;
+use crate::profile::Properties;
 use crate::stream::{Outcome, Stream};
 use crate::vm::Vm;
 
@@ -48,6 +51,17 @@ fn find(vm: &Vm, context: u32, path: &[u8]) -> Result<Vec<u8>, Status> {
         let given = &stream.connection.properties;
         if let Some((_, value)) = given.iter().find(|(known, _)| *known == segments) {
             return Ok(value.clone());
+        }
+    }
+    match vm.facts().properties {
+        Properties::Attributes => {}
+        Properties::Texts => return variables::text(vm, context, &segments),
+        Properties::Variables => return variables::variable_or_root_id(vm, context, &segments),
+        Properties::RootId => {
+            return match segments.as_slice() {
+                ["plugin_root_id"] => Ok(text(&vm.plugin_of(context).root_id)),
+                _ => Err(Status::NotFound),
+            };
         }
     }
     match segments.as_slice() {

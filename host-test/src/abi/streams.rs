@@ -3,6 +3,7 @@
 use super::call::{Answer, Call};
 use super::headers::decode;
 use super::status::Status;
+use crate::profile::ContextSwitch;
 use crate::stream::Direction;
 use crate::vm::{Action, AskedReply};
 
@@ -66,7 +67,15 @@ pub(crate) fn reply(call: &mut Call<'_>, parts: &ReplyParts) -> Answer {
     }
     // The first answer counts, so a later one need not be kept.
     let answered = |action: &Action| matches!(action, Action::Reply(known, _) if *known == context);
-    let first = !call.vm().actions.iter().any(answered);
+    let vm = call.vm();
+    let first = !vm.actions.iter().any(answered);
+    let late = vm
+        .streams
+        .get(&context)
+        .is_some_and(|stream| stream.ending.is_some() || stream.response.begun);
+    if vm.facts().second_reply_traps && (!first || late) {
+        return Err(wasmtime::Error::msg("the request was answered already").into());
+    }
     if first && call.vm().streams.contains_key(&context) {
         let asked = AskedReply {
             status: parts.status,
@@ -83,6 +92,9 @@ pub(crate) fn reply(call: &mut Call<'_>, parts: &ReplyParts) -> Answer {
 
 pub(crate) fn set_effective(call: &mut Call<'_>, context: u32) -> Answer {
     let vm = call.vm();
+    if vm.facts().contexts == ContextSwitch::Ignored {
+        return Ok(());
+    }
     if context != 0 && !vm.exists(context) {
         return Err(Status::BadArgument.into());
     }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::call::{Answer, Call};
 use super::status::Status;
 use crate::log::Level;
+use crate::profile::TimerAgain;
 
 pub(crate) fn log(call: &mut Call<'_>, level: u32, message: (u32, u32)) -> Answer {
     let level = Level::from_code(level).ok_or(Status::BadArgument)?;
     let message = call.read(message.0, message.1)?;
-    let message = String::from_utf8_lossy(&message).into_owned();
     let context = call.context();
-    call.vm().log(level, context, message);
+    call.vm().guest_log(level, context, &message);
     Ok(())
 }
 
@@ -29,8 +29,12 @@ pub(crate) fn current_time(call: &mut Call<'_>, time_to: u32) -> Answer {
 pub(crate) fn tick_period(call: &mut Call<'_>, milliseconds: u32) -> Answer {
     let context = call.context();
     let vm = call.vm();
+    let again = vm.facts().timer_again;
     let root = vm.root_of(context);
     if let Some(root) = vm.roots.get_mut(&root) {
+        if again == TimerAgain::Traps && milliseconds > 0 && root.tick.is_some() {
+            return Err(wasmtime::Error::msg("the timer is set already").into());
+        }
         root.tick = (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()));
     }
     Ok(())
@@ -46,5 +50,8 @@ pub(crate) fn status(call: &mut Call<'_>, code_to: u32, pointer_to: u32, size_to
 pub(crate) fn foreign(call: &mut Call<'_>, name: (u32, u32), arguments: (u32, u32)) -> Answer {
     call.read(name.0, name.1)?;
     call.read(arguments.0, arguments.1)?;
+    if call.vm().facts().unknown_foreign_function_traps {
+        return Err(wasmtime::Error::msg("there is no such foreign function").into());
+    }
     Err(Status::NotFound.into())
 }

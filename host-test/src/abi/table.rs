@@ -7,20 +7,117 @@ use super::callouts::Parts;
 use super::status::Status;
 use super::streams::ReplyParts;
 use super::{bodies, callouts, headers, metrics, properties, shared, streams, surroundings, wasi};
+use crate::profile::{HostProfile, Support};
 use crate::vm::Vm;
+
+/// Names of the calls, those of WASI last; what a profile may make exceptions of.
+#[cfg(test)]
+pub(crate) const CALLS: &[&str] = &[
+    "proxy_log",
+    "proxy_get_log_level",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_get_status",
+    "proxy_call_foreign_function",
+    "proxy_get_property",
+    "proxy_set_property",
+    "proxy_define_metric",
+    "proxy_increment_metric",
+    "proxy_record_metric",
+    "proxy_get_metric",
+    "proxy_get_header_map_pairs",
+    "proxy_set_header_map_pairs",
+    "proxy_get_header_map_size",
+    "proxy_get_header_map_value",
+    "proxy_add_header_map_value",
+    "proxy_replace_header_map_value",
+    "proxy_remove_header_map_value",
+    "proxy_get_buffer_bytes",
+    "proxy_get_buffer_status",
+    "proxy_set_buffer_bytes",
+    "proxy_continue_stream",
+    "proxy_close_stream",
+    "proxy_send_local_response",
+    "proxy_set_effective_context",
+    "proxy_done",
+    "proxy_get_shared_data",
+    "proxy_set_shared_data",
+    "proxy_register_shared_queue",
+    "proxy_resolve_shared_queue",
+    "proxy_enqueue_shared_queue",
+    "proxy_dequeue_shared_queue",
+    "proxy_http_call",
+    "proxy_grpc_call",
+    "proxy_grpc_stream",
+    "proxy_grpc_send",
+    "proxy_grpc_cancel",
+    "proxy_grpc_close",
+    "fd_write",
+    "fd_read",
+    "fd_seek",
+    "fd_close",
+    "fd_fdstat_get",
+    "fd_fdstat_set_flags",
+    "fd_filestat_get",
+    "fd_prestat_get",
+    "fd_prestat_dir_name",
+    "path_open",
+    "path_filestat_get",
+    "environ_get",
+    "environ_sizes_get",
+    "args_get",
+    "args_sizes_get",
+    "clock_time_get",
+    "clock_res_get",
+    "random_get",
+    "sched_yield",
+    "poll_oneoff",
+    "proc_exit",
+];
+
+/// Where the calls are defined, and for which host.
+pub(crate) struct Definitions<'l> {
+    pub(crate) linker: &'l mut Linker<Vm>,
+    pub(crate) profile: HostProfile,
+}
 
 macro_rules! host {
     ($linker:ident, $name:literal, |$call:ident $(, $arg:ident: $ty:ty)*| $answer:expr) => {
-        $linker.func_wrap("env", $name, |caller: Caller<'_, Vm> $(, $arg: $ty)*| {
-            let mut call = Call::enter(caller, $name)?;
-            let $call = &mut call;
-            code($answer)
-        })?;
+        match $linker.profile.support($name) {
+            Support::Works => {
+                $linker.linker.func_wrap("env", $name, |caller: Caller<'_, Vm> $(, $arg: $ty)*| {
+                    let mut call = Call::enter(caller, $name)?;
+                    let $call = &mut call;
+                    code($answer)
+                })?;
+            }
+            // Left undefined: a module that imports it does not link, and is told so.
+            Support::Missing | Support::OtherSignature => {}
+            refusal @ (Support::Traps | Support::Unimplemented | Support::DoesNothing) => {
+                $linker.linker.func_wrap("env", $name, move |caller: Caller<'_, Vm> $(, $arg: $ty)*| {
+                    $(let _ = $arg;)*
+                    refuse(caller, $name, refusal)
+                })?;
+            }
+        }
     };
 }
 
-/// Defines all calls of ABI 0.2.1 and the WASI calls.
-pub(crate) fn define(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+/// A call that the host has only by name.
+fn refuse(caller: Caller<'_, Vm>, name: &'static str, refusal: Support) -> wasmtime::Result<u32> {
+    let profile = caller.data().profile;
+    Call::enter(caller, name)?;
+    match refusal.answer() {
+        Some(status) => Ok(status as u32),
+        None => Err(wasmtime::Error::msg(format!(
+            "{name} is not there in {profile}"
+        ))),
+    }
+}
+
+/// Defines all calls of ABI 0.2.1 and the WASI calls, as that host has them.
+pub(crate) fn define(linker: &mut Linker<Vm>, profile: HostProfile) -> wasmtime::Result<()> {
+    let linker = &mut Definitions { linker, profile };
     define_surroundings(linker)?;
     define_messages(linker)?;
     define_shared(linker)?;
@@ -28,7 +125,7 @@ pub(crate) fn define(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
     wasi::define(linker)
 }
 
-fn define_surroundings(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+fn define_surroundings(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(
         linker,
         "proxy_log",
@@ -112,7 +209,7 @@ fn define_surroundings(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn define_messages(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+fn define_messages(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(
         linker,
         "proxy_get_header_map_pairs",
@@ -220,7 +317,7 @@ fn define_messages(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn define_shared(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+fn define_shared(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(
         linker,
         "proxy_get_shared_data",
@@ -270,7 +367,7 @@ fn define_shared(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-fn define_callouts(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+fn define_callouts(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(
         linker,
         "proxy_http_call",

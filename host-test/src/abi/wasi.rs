@@ -1,10 +1,12 @@
 //! The WASI preview1 calls that Envoy defines: output goes to the log, time and randomness come from the host,
 //! and there are no files.
 
-use wasmtime::{Caller, Linker};
+use wasmtime::Caller;
 
 use super::call::{Answer, Call, Fault};
+use super::table::Definitions;
 use crate::log::Level;
+use crate::profile::Support;
 use crate::vm::Vm;
 
 /// `errno` values of WASI preview1.
@@ -66,8 +68,7 @@ fn fd_write(call: &mut Call<'_>, fd: u32, vectors: u32, count: u32, written_to: 
     }
     if written > 0 {
         let context = call.context();
-        let message = String::from_utf8_lossy(&output).into_owned();
-        call.vm().log(level, context, message);
+        call.vm().guest_log(level, context, &output);
     }
     ok(call.write_u32(written_to, written))
 }
@@ -154,17 +155,20 @@ fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, status_to: u32) -> Done {
 
 macro_rules! wasi {
     ($linker:ident, $module:ident, $name:literal, ($($arg:ident: $ty:ty),*), $done:expr) => {
-        $linker.func_wrap($module, $name, |caller: Caller<'_, Vm>, $($arg: $ty),*| {
-            #[allow(unused_mut, reason = "some calls touch nothing")]
-            let mut call = Call::enter(caller, $name)?;
-            let done: fn(&mut Call<'_>, $($ty),*) -> Done = $done;
-            errno(done(&mut call, $($arg),*))
-        })?;
+        // Hosts either have a WASI call or lack it.
+        if $linker.profile.support($name) == Support::Works {
+            $linker.linker.func_wrap($module, $name, |caller: Caller<'_, Vm>, $($arg: $ty),*| {
+                #[allow(unused_mut, reason = "some calls touch nothing")]
+                let mut call = Call::enter(caller, $name)?;
+                let done: fn(&mut Call<'_>, $($ty),*) -> Done = $done;
+                errno(done(&mut call, $($arg),*))
+            })?;
+        }
     };
 }
 
 /// Defines the calls under both names that toolchains use for this module.
-pub(crate) fn define(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
+pub(crate) fn define(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
         wasi!(linker, module, "fd_write", (fd: u32, vectors: u32, count: u32, written: u32), fd_write);
         wasi!(linker, module, "fd_read", (a: u32, b: u32, c: u32, d: u32), |_, _, _, _, _| Ok(Some(Errno::NoSystem)));
@@ -192,7 +196,7 @@ pub(crate) fn define(linker: &mut Linker<Vm>) -> wasmtime::Result<()> {
         wasi!(linker, module, "poll_oneoff", (a: u32, b: u32, c: u32, events: u32),
             |call, _, _, _, events| ok(call.write_u32(events, 0)));
         // Envoy logs it and goes on; the guest's own next instruction after it is `unreachable`.
-        linker.func_wrap(
+        linker.linker.func_wrap(
             module,
             "proc_exit",
             |caller: Caller<'_, Vm>, code: u32| -> wasmtime::Result<()> {

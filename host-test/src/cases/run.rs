@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::module::Module;
+use crate::profile::HostProfile;
 
 use super::document::Problem;
 use super::play::play;
@@ -20,6 +21,8 @@ use super::suite::{self, Suite};
 pub struct Options {
     /// The filter; a suite's own `wasm` is used when this is none.
     pub wasm: Option<PathBuf>,
+    /// Which host they run in the manner of; none is what each suite says.
+    pub host: Option<HostProfile>,
     /// Only cases whose name or file has this in it.
     pub filter: Option<String>,
     /// Threads; none is one a core.
@@ -69,7 +72,7 @@ pub fn run(
     let modules = compile(&suites, options, &mut report.problems);
     let work: Vec<(&Suite, &Case, &Module)> = suites
         .iter()
-        .filter_map(|suite| Some((suite, modules.get(wasm_of(suite, options)?)?)))
+        .filter_map(|suite| Some((suite, modules.get(&which(suite, options)?)?)))
         .flat_map(|(suite, module)| suite.cases.iter().map(move |case| (suite, case, module)))
         .filter(|(suite, case, _)| selected(suite, case, options))
         .collect();
@@ -89,12 +92,24 @@ fn wasm_of<'s>(suite: &'s Suite, options: &'s Options) -> Option<&'s Path> {
     options.wasm.as_deref().or(suite.wasm.as_deref())
 }
 
-fn compile(
-    suites: &[Suite],
-    options: &Options,
+/// A filter in the manner of a host.
+type Which<'s> = (&'s Path, &'static str);
+
+fn which<'s>(suite: &'s Suite, options: &'s Options) -> Option<Which<'s>> {
+    Some((wasm_of(suite, options)?, host_of(suite, options).name()))
+}
+
+fn host_of(suite: &Suite, options: &Options) -> HostProfile {
+    options.host.unwrap_or(suite.profile)
+}
+
+/// Each filter is compiled once, however many hosts it is linked for.
+fn compile<'s>(
+    suites: &'s [Suite],
+    options: &'s Options,
     problems: &mut Vec<Problem>,
-) -> BTreeMap<PathBuf, Module> {
-    let mut modules = BTreeMap::new();
+) -> BTreeMap<Which<'s>, Module> {
+    let mut modules: BTreeMap<Which<'s>, Module> = BTreeMap::new();
     let mut problem = |file: &Path, message: String| {
         problems.push(Problem {
             file: file.to_owned(),
@@ -105,23 +120,31 @@ fn compile(
     };
     let mut tried = Vec::new();
     for suite in suites {
-        let Some(path) = wasm_of(suite, options) else {
+        let Some(which) = which(suite, options) else {
             problem(
                 &suite.path,
                 "no filter: give --wasm, or `wasm` in the file".to_owned(),
             );
             continue;
         };
-        if tried.contains(&path) {
+        if tried.contains(&which) {
             continue;
         }
-        tried.push(path);
-        let module = std::fs::read(path)
-            .map_err(|error| error.to_string())
-            .and_then(|wasm| Module::compile_quickly(&wasm).map_err(|error| error.to_string()));
+        tried.push(which);
+        let path = which.0;
+        let host = host_of(suite, options);
+        let compiled = modules.iter().find(|((known, _), _)| *known == path);
+        let module = match compiled {
+            Some((_, module)) => module.for_host(host).map_err(|error| error.to_string()),
+            None => std::fs::read(path)
+                .map_err(|error| error.to_string())
+                .and_then(|wasm| {
+                    Module::compile_quickly_for(&wasm, host).map_err(|error| error.to_string())
+                }),
+        };
         match module {
             Ok(module) => {
-                modules.insert(path.to_owned(), module);
+                modules.insert(which, module);
             }
             Err(message) => problem(path, message),
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::log::Level;
 use crate::options::{Clusters, FailurePolicy, HostOptions, PluginConfig};
+use crate::profile::{HostProfile, UnknownHost};
 
 use super::clock;
 use super::document::{self, At, Node, Problem, Problems};
@@ -25,6 +26,7 @@ pub(crate) struct Suite {
     pub(crate) path: PathBuf,
     pub(crate) wasm: Option<PathBuf>,
     pub(crate) plugin: PluginConfig,
+    pub(crate) profile: HostProfile,
     pub(crate) options: HostOptions,
     pub(crate) keys: Keys,
     pub(crate) tokens: Tokens,
@@ -113,7 +115,7 @@ impl Reader<'_> {
         let wasm = fields
             .text("wasm", self.problems)
             .map(|file| self.beside(&file));
-        let mut options = fields
+        let (profile, mut options) = fields
             .take("host")
             .map(|node| self.host(node))
             .unwrap_or_default();
@@ -140,6 +142,7 @@ impl Reader<'_> {
             path: self.path.to_owned(),
             wasm,
             plugin,
+            profile,
             options,
             rules,
             defaults: defaults.unwrap_or_default(),
@@ -218,11 +221,23 @@ impl Reader<'_> {
         Some(script::read(nodes, names, self.problems))
     }
 
-    fn host(&mut self, node: &Node) -> HostOptions {
+    fn host(&mut self, node: &Node) -> (HostProfile, HostOptions) {
+        let mut profile = HostProfile::default();
         let mut options = HostOptions::default();
         let Some(mut fields) = Fields::of(node, "`host`", self.problems) else {
-            return options;
+            return (profile, options);
         };
+        match fields
+            .text("profile", self.problems)
+            .map(|name| name.parse())
+        {
+            None => {}
+            Some(Ok(known)) => profile = known,
+            Some(Err(unknown)) => {
+                let unknown: UnknownHost = unknown;
+                self.problems.add(node.at, unknown.to_string());
+            }
+        }
         match fields.text("failure_policy", self.problems).as_deref() {
             None | Some("reload") => {}
             Some("closed") => options.failure_policy = FailurePolicy::Closed,
@@ -249,6 +264,6 @@ impl Reader<'_> {
             ),
         }
         fields.finish("`host`", self.problems);
-        options
+        (profile, options)
     }
 }

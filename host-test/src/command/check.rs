@@ -14,6 +14,7 @@ use super::plugin::Plugin;
 Examples:
   host-test check --wasm token-guard.wasm --config policy.yaml
   host-test check --wasm token-guard.wasm --config policy.yaml --env SECRET -q
+  host-test check --wasm token-guard.wasm --config policy.yaml --host google
 
 The filter's own lines go to standard output. Exit status: 0 taken, 1 refused, 2 the filter can't run.")]
 pub(crate) struct Check {
@@ -26,9 +27,10 @@ pub(crate) struct Check {
 
 impl Check {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let module = self.plugin.module(Module::compile_quickly)?;
+        let module = self.plugin.module(Module::compile_quickly_for)?;
         let plugin = self.plugin.plugin()?;
-        let mut worker = Worker::new(&module, plugin, HostOptions::default(), &Process::new());
+        let options = HostOptions::of(self.plugin.host);
+        let mut worker = Worker::new(&module, plugin, options, &Process::new());
         let started = worker.start();
         let least = if self.quiet {
             Level::Warn

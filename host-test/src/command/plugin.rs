@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use host_test::{Module, ModuleError, PluginConfig};
+use host_test::{HostProfile, Module, ModuleError, PluginConfig};
 
 /// Which filter, and how it is configured.
 #[derive(Debug, Args)]
@@ -12,6 +12,9 @@ pub(crate) struct Plugin {
     /// The filter, a .wasm file
     #[arg(long, value_name = "FILE")]
     pub(crate) wasm: PathBuf,
+    /// In the manner of which host: envoy, ngx-wasm, apisix, google or spec
+    #[arg(long, value_name = "NAME", default_value_t = HostProfile::ENVOY)]
+    pub(crate) host: HostProfile,
     /// Plugin configuration, given to the filter as it is
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -36,10 +39,10 @@ impl Plugin {
     /// Reads the filter and compiles it with one of [`Module`]'s functions.
     pub(crate) fn module(
         &self,
-        compile: fn(&[u8]) -> Result<Module, ModuleError>,
+        compile: fn(&[u8], HostProfile) -> Result<Module, ModuleError>,
     ) -> Result<Module> {
         let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
-        compile(&wasm).with_context(|| self.wasm.display().to_string())
+        compile(&wasm, self.host).with_context(|| self.wasm.display().to_string())
     }
 
     pub(crate) fn plugin(&self) -> Result<PluginConfig> {

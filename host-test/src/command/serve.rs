@@ -75,7 +75,7 @@ impl Serve {
     }
 
     async fn serve(&self) -> Result<ExitCode> {
-        let module = self.plugin.module(Module::compile)?;
+        let module = self.plugin.module(Module::compile_for)?;
         let server = match Server::start(&module, self.plugin.plugin()?, self.options()).await {
             Ok(server) => server,
             Err(error @ StartError::Configuration { .. }) => {
@@ -97,6 +97,9 @@ impl Serve {
 
     fn options(&self) -> Options {
         let mut options = Options::new(self.listen, self.upstream.clone());
+        let facts = self.plugin.host.facts();
+        options.host.limits = (facts.limits)();
+        options.host.reload_backoff = facts.reload_backoff;
         options.clusters = self.cluster.iter().cloned().collect();
         options.workers = self.workers.unwrap_or(options.workers).max(1);
         options.host.failure_policy = match self.failure_policy.as_str() {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use host_test::cases;
+use host_test::{HostProfile, cases};
 
 /// Runs test cases written in YAML
 #[derive(Debug, Args)]
@@ -15,6 +15,7 @@ Examples:
   host-test test --wasm token-guard.wasm policies/
   host-test test --wasm token-guard.wasm policies/rest-by-scope/tests.yaml --filter 'no token'
   host-test test --wasm token-guard.wasm --json policies/ > report.json
+  host-test test --wasm token-guard.wasm --host apisix policies/
 
 The language of the cases is described in host-test/README.md.
 Exit status: 0 every case passed, 1 some did not or a file has mistakes, 2 nothing could be run.")]
@@ -25,6 +26,9 @@ pub(crate) struct Test {
     /// Files of cases, or directories with `tests.yaml` and `*.tests.yaml` in them or below
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// In the manner of which host: envoy, ngx-wasm, apisix, google or spec; when left out, as each file says, else envoy
+    #[arg(long, value_name = "NAME")]
+    host: Option<HostProfile>,
     /// Only cases with this text in their name or file
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -47,6 +51,7 @@ impl Test {
         }
         let options = cases::Options {
             wasm: self.wasm.clone(),
+            host: self.host,
             filter: self.filter.clone(),
             jobs: self.jobs,
         };
