@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::clock::{Clock, Random};
+use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 use crate::profile::{HostProfile, PluginConf};
 
@@ -100,6 +101,8 @@ pub struct HostOptions {
     pub reload_backoff: Duration,
     /// Which callout destinations exist.
     pub clusters: Clusters,
+    /// Functions that `proxy_call_foreign_function` finds; none unless given, or taken from a host's profile.
+    pub foreign: ForeignFunctions,
     /// Envoy's option of that name: a pause in request headers still delivers the body.
     pub allow_on_headers_stop_iteration: bool,
     /// The wall clock that the guest sees.
@@ -113,10 +116,11 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// The defaults, with that host's limits.
+    /// The defaults, with that host's limits and foreign functions.
     pub fn of(profile: HostProfile) -> Self {
         Self {
             limits: (profile.facts().limits)(),
+            foreign: (profile.facts().foreign)(),
             ..Self::default()
         }
     }
@@ -129,6 +133,7 @@ impl Default for HostOptions {
             failure_policy: FailurePolicy::default(),
             reload_backoff: Duration::ZERO,
             clusters: Clusters::default(),
+            foreign: ForeignFunctions::none(),
             allow_on_headers_stop_iteration: false,
             clock: Clock::System,
             random: Random::System,

@@ -64,6 +64,11 @@ impl<'c> Call<'c> {
         let price = u64::try_from(bytes / 8)
             .unwrap_or(u64::MAX)
             .saturating_add(BASE_FUEL);
+        self.spend(price)
+    }
+
+    /// Takes so much fuel.
+    pub(crate) fn spend(&mut self, price: u64) -> wasmtime::Result<()> {
         // A call must end where its fuel does, however much it has still to move.
         let left = self.caller.get_fuel()?.checked_sub(price);
         self.caller.set_fuel(left.unwrap_or(0))?;
@@ -118,14 +123,20 @@ impl<'c> Call<'c> {
 
     /// Hands bytes to the guest in memory that its own allocator gives; pointer and size go where it said.
     pub(crate) fn give(&mut self, bytes: &[u8], pointer_to: u32, size_to: u32) -> Answer {
-        let mut pointer = 0;
-        if !bytes.is_empty() {
-            pointer = self.allocate(bytes.len())?;
-            self.write(pointer, bytes)?;
-        }
+        let pointer = self.place(bytes)?;
         self.write_u32(pointer_to, pointer)?;
         let size = u32::try_from(bytes.len()).map_err(|_| Status::InvalidMemoryAccess)?;
         self.write_u32(size_to, size)
+    }
+
+    /// Puts bytes in memory that the guest's own allocator gives, and tells where; null for no bytes.
+    pub(crate) fn place(&mut self, bytes: &[u8]) -> Result<u32, Fault> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        let pointer = self.allocate(bytes.len())?;
+        self.write(pointer, bytes)?;
+        Ok(pointer)
     }
 
     fn allocate(&mut self, size: usize) -> Result<u32, Fault> {

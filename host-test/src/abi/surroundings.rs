@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::call::{Answer, Call};
 use super::status::Status;
+use crate::foreign::ForeignError;
 use crate::log::Level;
 use crate::profile::TimerAgain;
 
@@ -46,12 +47,48 @@ pub(crate) fn status(call: &mut Call<'_>, code_to: u32, pointer_to: u32, size_to
     call.give(message.as_bytes(), pointer_to, size_to)
 }
 
-/// This host has no foreign functions, so every name is `NOT_FOUND`.
-pub(crate) fn foreign(call: &mut Call<'_>, name: (u32, u32), arguments: (u32, u32)) -> Answer {
-    call.read(name.0, name.1)?;
-    call.read(arguments.0, arguments.1)?;
-    if call.vm().facts().unknown_foreign_function_traps {
-        return Err(wasmtime::Error::msg("there is no such foreign function").into());
+/// Runs a foreign function. One that fails leaves a null address and no bytes, as in Envoy; a guest that gives no place
+/// for an answer gets none.
+pub(crate) fn foreign(
+    call: &mut Call<'_>,
+    name: (u32, u32),
+    arguments: (u32, u32),
+    results_to: u32,
+    size_to: u32,
+) -> Answer {
+    let name = call.read(name.0, name.1)?;
+    let arguments = call.read(arguments.0, arguments.1)?;
+    let Some(function) = call.vm().options.foreign.get(&name) else {
+        if call.vm().facts().unknown_foreign_function_traps {
+            return Err(wasmtime::Error::msg("there is no such foreign function").into());
+        }
+        return Err(Status::NotFound.into());
+    };
+    call.spend(function.fuel)?;
+    let (results, answer) = match (function.run)(&arguments) {
+        Ok(results) => (results, Ok(())),
+        Err(error) => (Vec::new(), Err(Status::from(error).into())),
+    };
+    if results_to != 0 {
+        let pointer = call.place(&results)?;
+        call.write_u32(results_to, pointer)?;
     }
-    Err(Status::NotFound.into())
+    if size_to != 0 {
+        let size = u32::try_from(results.len()).map_err(|_| Status::InvalidMemoryAccess)?;
+        call.write_u32(size_to, size)?;
+    }
+    answer
+}
+
+impl From<ForeignError> for Status {
+    fn from(error: ForeignError) -> Self {
+        match error {
+            ForeignError::NotFound => Self::NotFound,
+            ForeignError::BadArgument => Self::BadArgument,
+            ForeignError::SerializationFailure => Self::SerializationFailure,
+            ForeignError::ParseFailure => Self::ParseFailure,
+            ForeignError::InternalFailure => Self::InternalFailure,
+            ForeignError::Unimplemented => Self::Unimplemented,
+        }
+    }
 }

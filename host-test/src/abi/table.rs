@@ -157,11 +157,13 @@ fn define_surroundings(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
          name_size: u32,
          arguments: u32,
          arguments_size: u32,
-         _results: u32,
-         _results_size: u32| surroundings::foreign(
+         results: u32,
+         results_size: u32| surroundings::foreign(
             call,
             (name, name_size),
-            (arguments, arguments_size)
+            (arguments, arguments_size),
+            results,
+            results_size
         )
     );
     host!(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Features;
 use crate::abi::status::Status;
+use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
 /// How a host takes one call.
@@ -216,6 +217,8 @@ pub struct Facts {
     pub callouts_from: CalloutsFrom,
     /// The shape of a failed callout.
     pub callout_failure: CalloutFailure,
+    /// What it offers beside the ABI.
+    pub foreign: fn() -> ForeignFunctions,
     /// A foreign function that does not exist: `NOT_FOUND`, or a trap.
     pub unknown_foreign_function_traps: bool,
     /// `num_headers`.

@@ -7,6 +7,7 @@ use super::facts::{
     AfterTrap, CalloutFailure, CalloutsFrom, ContextSwitch, EndOfStream, Fact, Facts, ManyPairs,
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
+use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
 /// The documentation's feature list does not say what the other calls answer. The published tester is built on
@@ -58,6 +59,7 @@ pub(super) const FACTS: Facts = Facts {
     contexts: ContextSwitch::Switches,
     callouts_from: CalloutsFrom::Anywhere,
     callout_failure: CalloutFailure::NoHeaders,
+    foreign: ForeignFunctions::none,
     unknown_foreign_function_traps: false,
     num_headers: NumHeaders::All,
     end_of_stream: EndOfStream::Never,

@@ -7,6 +7,7 @@ use super::facts::{
     AfterTrap, CalloutFailure, CalloutsFrom, ContextSwitch, EndOfStream, Fact, Facts, ManyPairs,
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
+use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
 const CALLS: &[(&str, Support)] = &[
@@ -52,6 +53,7 @@ pub(super) const FACTS: Facts = Facts {
         "proxy_on_http_call_response",
     ]),
     callout_failure: CalloutFailure::DispatchStatus,
+    foreign: ForeignFunctions::none,
     unknown_foreign_function_traps: true,
     num_headers: NumHeaders::WithoutPseudo,
     end_of_stream: EndOfStream::Never,

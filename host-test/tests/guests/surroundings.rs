@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use host_test::{Process, Request, Worker};
+use host_test::{ForeignError, ForeignFunctions, HostOptions, Process, Request, Worker};
 
 use crate::fixture::{NOON, ask, guest, options, plugin, well_behaved, worker};
 
@@ -193,4 +193,42 @@ fn the_same_run_says_the_same() {
         )
     };
     assert_eq!(run(), run());
+}
+
+#[test]
+fn foreign_functions_are_those_of_the_host() {
+    const FUEL: u64 = 12_345_678;
+    let call = |foreign: &ForeignFunctions, name: &str, argument: &str| {
+        let options = HostOptions {
+            foreign: foreign.clone(),
+            ..options()
+        };
+        let mut worker = worker(well_behaved(), "", options);
+        let exchange = worker.request(
+            ask("foreign")
+                .header("x-function", name)
+                .header("x-argument", argument),
+        );
+        let forwarded = exchange.outcome.forwarded().unwrap();
+        (forwarded.headers.text("x-answer").unwrap(), exchange.fuel)
+    };
+    let functions = ForeignFunctions::none()
+        .with("backwards", FUEL, |argument| {
+            Ok(argument.iter().rev().copied().collect())
+        })
+        .with("silence", 0, |_| Ok(Vec::new()))
+        .with("failure", 0, |_| Err(ForeignError::InternalFailure));
+    let (answer, fuel) = call(&functions, "backwards", "abc");
+    assert_eq!(answer, "cba");
+    assert!(fuel >= FUEL, "the guest pays: {fuel}");
+    assert_eq!(call(&functions, "silence", "abc").0, "nothing");
+    assert_eq!(call(&functions, "failure", "abc").0, "InternalFailure");
+    for name in ["", "backward", "verify_signature"] {
+        assert_eq!(call(&functions, name, "abc").0, "NotFound", "{name}");
+    }
+    let none = ForeignFunctions::none();
+    assert_eq!(call(&none, "backwards", "abc").0, "NotFound");
+    // No message in it, so the function is there.
+    let (answer, _) = call(&ForeignFunctions::envoy(), "verify_signature", "abc");
+    assert_eq!(answer, "BadArgument");
 }

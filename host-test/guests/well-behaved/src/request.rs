@@ -70,6 +70,21 @@ impl Request {
         self.add_http_request_header("x-value", &value);
     }
 
+    /// Calls the foreign function that `x-function` names, with `x-argument`.
+    fn foreign(&self) {
+        let name = self
+            .get_http_request_header("x-function")
+            .unwrap_or_default();
+        let argument = self.get_http_request_header("x-argument");
+        let argument = argument.as_deref().map(str::as_bytes);
+        let said = match hostcalls::call_foreign_function(&name, argument) {
+            Ok(Some(answer)) => String::from_utf8_lossy(&answer).into_owned(),
+            Ok(None) => "nothing".to_owned(),
+            Err(status) => format!("{status:?}"),
+        };
+        self.add_http_request_header("x-answer", &said);
+    }
+
     /// Counts in shared data with a compare-and-swap loop.
     fn share(&self) {
         for _ in 0..100 {
@@ -134,6 +149,7 @@ impl HttpContext for Request {
             "call" => return self.call(),
             "property" => self.property(),
             "share" => self.share(),
+            "foreign" => self.foreign(),
             "body" => self.shout = true,
             "state" => {
                 self.set_property(vec!["guest_note"], Some(b"kept"));
