@@ -5,8 +5,10 @@
 //!
 //! This cell is the one piece of state that belongs to the VM; everything else belongs to a root context.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use crate::host::{CallToken, Host, LogLevel, MetricId, MetricKind};
 use crate::plugin::{Action, CallReply, Plugin};
@@ -36,6 +38,8 @@ struct Vm {
 pub(crate) struct VmFacts {
     can_wake_others: Cell<Option<bool>>,
     metrics: RefCell<BTreeMap<(MetricKind, String), MetricId>>,
+    /// By name, what plugins found out. Names are constants of the module: there are as many as it has.
+    found_out: RefCell<BTreeMap<&'static str, Rc<dyn Any>>>,
 }
 
 #[derive(Default)]
@@ -60,6 +64,14 @@ enum Deferred {
 }
 
 impl VmFacts {
+    pub(crate) const fn new() -> Self {
+        Self {
+            can_wake_others: Cell::new(None),
+            metrics: RefCell::new(BTreeMap::new()),
+            found_out: RefCell::new(BTreeMap::new()),
+        }
+    }
+
     pub(crate) fn can_wake_others(&self, probe: impl FnOnce() -> bool) -> bool {
         if let Some(known) = self.can_wake_others.get() {
             return known;
@@ -67,6 +79,24 @@ impl VmFacts {
         let answer = probe();
         self.can_wake_others.set(Some(answer));
         answer
+    }
+
+    pub(crate) fn once<T: Any>(&self, name: &'static str, find_out: impl FnOnce() -> T) -> Rc<T> {
+        let known = self
+            .found_out
+            .try_borrow()
+            .ok()
+            .and_then(|found| found.get(name).cloned());
+        if let Some(Ok(known)) = known.map(Rc::downcast) {
+            return known;
+        }
+        // Nothing is borrowed while it asks the host.
+        let found = Rc::new(find_out());
+        if let Ok(mut all) = self.found_out.try_borrow_mut() {
+            let shared: Rc<dyn Any> = Rc::<T>::clone(&found);
+            all.entry(name).or_insert(shared);
+        }
+        found
     }
 
     pub(crate) fn metric(&self, kind: MetricKind, name: &str) -> Result<MetricId, HostError> {
@@ -91,10 +121,7 @@ impl VmFacts {
 impl Vm {
     const fn new() -> Self {
         Self {
-            facts: VmFacts {
-                can_wake_others: Cell::new(None),
-                metrics: RefCell::new(BTreeMap::new()),
-            },
+            facts: VmFacts::new(),
             contexts: RefCell::new(Contexts {
                 constructor: None,
                 roots: BTreeMap::new(),
@@ -216,6 +243,9 @@ pub(crate) fn forget() {
         vm.facts.can_wake_others.set(None);
         if let Ok(mut metrics) = vm.facts.metrics.try_borrow_mut() {
             metrics.clear();
+        }
+        if let Ok(mut found_out) = vm.facts.found_out.try_borrow_mut() {
+            found_out.clear();
         }
     });
 }

@@ -4,6 +4,8 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
 
 use crate::dispatch::{self, Constructor};
 use crate::{Action, CallToken, HeaderPairs, HostError, StreamId, pairs};
@@ -56,6 +58,25 @@ pub struct FakeCall {
     pub timeout: u32,
 }
 
+/// A foreign function: arguments to answer, or a status.
+#[derive(Clone)]
+pub struct FakeFunction(Rc<Function>);
+
+type Function = dyn Fn(&[u8]) -> Result<Vec<u8>, u32>;
+
+impl FakeFunction {
+    /// This one.
+    pub fn new(function: impl Fn(&[u8]) -> Result<Vec<u8>, u32> + 'static) -> Self {
+        Self(Rc::new(function))
+    }
+}
+
+impl fmt::Debug for FakeFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FakeFunction")
+    }
+}
+
 /// The scripted host. Tests read and change its fields through [`Vm::host`].
 #[derive(Debug, Default)]
 pub struct FakeHost {
@@ -77,6 +98,10 @@ pub struct FakeHost {
     pub log: Vec<(u32, String)>,
     /// Metric names with kind and sum (of increments, or of recorded values); a metric's id is its place.
     pub metrics: Vec<(String, u32, i64)>,
+    /// Foreign functions by name; a name that isn't here is not found.
+    pub foreign: BTreeMap<&'static str, FakeFunction>,
+    /// Names of the foreign functions asked for, in order.
+    pub foreign_calls: Vec<String>,
     /// Says "ok" to every context and changes nothing, as ngx_wasm and APISIX do.
     pub ignores_effective_context: bool,
     /// Calls back into the module during `send_local_response`, as a host may.
@@ -269,6 +294,19 @@ impl FakeHost {
         }
         self.current = context;
         self.status("set_effective_context")
+    }
+
+    pub(crate) fn on_call_foreign_function(
+        &mut self,
+        name: &[u8],
+    ) -> Result<Rc<Function>, HostError> {
+        let name = String::from_utf8_lossy(name).into_owned();
+        let function = self.foreign.get(name.as_str()).cloned();
+        self.foreign_calls.push(name);
+        HostError::check(self.status("call_foreign_function"))?;
+        function
+            .map(|function| function.0)
+            .ok_or(HostError::NotFound)
     }
 
     pub(crate) fn on_define_metric(&mut self, kind: u32, name: &[u8], id: &mut u32) -> u32 {

@@ -1,9 +1,12 @@
 //! The host as a root context's callbacks see it.
 
+use std::any::Any;
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::dispatch::VmFacts;
+use crate::foreign::ForeignFunction;
 use crate::pairs::{self, Pair};
 use crate::stream::{Entered, StreamId};
 use crate::{HostError, sys};
@@ -202,6 +205,23 @@ impl<'vm> Host<'vm> {
             let _ = sys::set_effective_context(self.current.get());
             matches!(probe, Err(HostError::BadArgument | HostError::NotFound))
         })
+    }
+
+    /// A function beside the ABI, to be called by name. `None` on hosts where calling one that isn't there traps.
+    ///
+    /// ngx_wasm does: it has one function of its own and traps on every other name. It is known, like all of its family,
+    /// by what [`Host::can_wake_others`] asks; where that fails, nothing is risked.
+    #[must_use]
+    pub fn foreign_function(&self, name: &'static str) -> Option<ForeignFunction> {
+        self.can_wake_others().then_some(ForeignFunction::new(name))
+    }
+
+    /// What `find_out` finds out about the host, once in a VM: all root contexts of the VM share the value.
+    ///
+    /// `find_out` may make host calls, but not this one. A value of another type under the same name is not touched; each
+    /// caller then has its own.
+    pub fn once_in_vm<T: Any>(&self, name: &'static str, find_out: impl FnOnce() -> T) -> Rc<T> {
+        self.vm.once(name, find_out)
     }
 
     /// Makes a stream of this root context current, until the returned value is dropped.

@@ -23,6 +23,7 @@ mod dispatch;
 mod exports;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fake;
+mod foreign;
 mod host;
 #[cfg(any(target_arch = "wasm32", test))]
 mod memory;
@@ -33,6 +34,7 @@ mod stream;
 mod sys;
 
 pub use dispatch::{Constructor, start};
+pub use foreign::ForeignFunction;
 pub use host::{CallToken, Host, HttpCall, LogLevel, MetricId, MetricKind, UnixNanos};
 pub use pairs::{HeaderPairs, Pair};
 pub use plugin::{Action, BodyError, CallReply, Plugin};

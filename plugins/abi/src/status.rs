@@ -34,8 +34,15 @@ pub enum HostError {
 impl HostError {
     /// Turns a `proxy_status_t` into a result.
     pub(crate) const fn check(status: u32) -> Result<(), Self> {
-        Err(match status {
-            0 => return Ok(()),
+        if status == 0 {
+            return Ok(());
+        }
+        Err(Self::of_status(status))
+    }
+
+    /// What a `proxy_status_t` other than success means.
+    pub(crate) const fn of_status(status: u32) -> Self {
+        match status {
             1 => Self::NotFound,
             2 => Self::BadArgument,
             3 => Self::SerializationFailure,
@@ -46,7 +53,7 @@ impl HostError {
             10 => Self::InternalFailure,
             12 => Self::Unimplemented,
             other => Self::Other(other),
-        })
+        }
     }
 }
 

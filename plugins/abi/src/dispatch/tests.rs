@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use crate::fake::{Vm, with};
+use crate::fake::{FakeFunction, Vm, with};
 use crate::{
     Action, BodyError, CallReply, CallToken, Host, HostError, HttpCall, LocalResponse, LogLevel,
     MetricKind, Plugin, Stream, StreamId, dispatch,
@@ -290,10 +290,7 @@ fn an_answer_the_host_refuses_is_tried_bare() {
 #[test]
 fn a_metric_is_defined_once_in_a_vm() {
     let vm = vm();
-    let facts = dispatch::VmFacts {
-        can_wake_others: None.into(),
-        metrics: RefCell::default(),
-    };
+    let facts = dispatch::VmFacts::new();
     let (one, two) = (Host::new(&facts, 1, 1), Host::new(&facts, 2, 2));
     let first = one.metric(MetricKind::Counter, "m").unwrap();
     assert_eq!(two.metric(MetricKind::Counter, "m"), Ok(first));
@@ -316,10 +313,7 @@ fn a_metric_is_defined_once_in_a_vm() {
 #[test]
 fn time_falls_back_to_wasi_and_fails_without_both() {
     let vm = vm();
-    let facts = dispatch::VmFacts {
-        can_wake_others: None.into(),
-        metrics: RefCell::default(),
-    };
+    let facts = dispatch::VmFacts::new();
     let host = Host::new(&facts, ROOT, ROOT);
     vm.host(|host| host.fail.insert("get_current_time_nanoseconds", 12));
     assert_eq!(host.now(), Ok(1_800_000_000_000_000_000));
@@ -329,4 +323,65 @@ fn time_falls_back_to_wasi_and_fails_without_both() {
     assert_eq!(host.fill_random(&mut [0; 4]), Err(HostError::Other(28)));
     host.log(LogLevel::Info, &"x".repeat(1 << 20));
     assert_eq!(with(|host| host.log[0].1.len()), 64 << 10);
+}
+
+/// What a root context can do, on a host of its own.
+fn on_host<R>(script: impl FnOnce(&mut crate::fake::FakeHost), work: impl Fn(&Host<'_>) -> R) -> R {
+    let vm = Vm::start(|| Box::new(Recorder::default()));
+    vm.root(ROOT);
+    vm.host(script);
+    let facts = dispatch::VmFacts::new();
+    work(&Host::new(&facts, ROOT, ROOT))
+}
+
+#[test]
+fn a_foreign_function_answers_or_fails_with_the_host_s_status() {
+    let call = |function: fn(&[u8]) -> Result<Vec<u8>, u32>| {
+        on_host(
+            |host| {
+                host.foreign.insert("f", FakeFunction::new(function));
+            },
+            |host| host.foreign_function("f").unwrap().call(b"abc"),
+        )
+    };
+    assert_eq!(call(|_| Ok(Vec::new())), Ok(Vec::new()));
+    assert_eq!(
+        call(|arguments| Ok([arguments, b"!"].concat())),
+        Ok(b"abc!".to_vec())
+    );
+    assert_eq!(call(|_| Err(12)), Err(HostError::Unimplemented));
+    assert_eq!(call(|_| Err(2)), Err(HostError::BadArgument));
+    assert_eq!(call(|_| Err(77)), Err(HostError::Other(77)));
+    assert_eq!(
+        call(|_| Ok(vec![0; (1 << 20) + 1])),
+        Err(HostError::TooLarge)
+    );
+    let unknown = on_host(|_| {}, |host| host.foreign_function("f").unwrap().call(b""));
+    assert_eq!(unknown, Err(HostError::NotFound));
+}
+
+#[test]
+fn no_foreign_function_is_asked_for_where_that_may_trap() {
+    let function = on_host(
+        |host| host.ignores_effective_context = true,
+        |host| host.foreign_function("f"),
+    );
+    assert_eq!(function, None);
+}
+
+#[test]
+fn what_is_found_out_about_the_host_is_found_out_once() {
+    on_host(
+        |_| {},
+        |host| {
+            assert_eq!(*host.once_in_vm("fact", || 1_u8), 1);
+            assert_eq!(*host.once_in_vm("fact", || 2_u8), 1);
+            assert_eq!(*host.once_in_vm("another", || 3_u8), 3);
+            assert_eq!(
+                *host.once_in_vm("fact", || "a type of its own"),
+                "a type of its own"
+            );
+            assert_eq!(*host.once_in_vm("fact", || 4_u8), 1);
+        },
+    );
 }

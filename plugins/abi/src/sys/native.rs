@@ -87,3 +87,9 @@ pub(crate) fn increment_metric(id: u32, offset: i64) -> u32 {
 pub(crate) fn record_metric(id: u32, value: u64) -> u32 {
     with(|host| host.on_record_metric(id, value))
 }
+
+pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, HostError> {
+    // Outside of `with`: the function is the test's, and may ask the host.
+    let function = with(|host| host.on_call_foreign_function(name))?;
+    function(arguments).map_err(HostError::of_status)
+}

@@ -63,6 +63,14 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        results: *mut *mut u8,
+        results_size: *mut usize,
+    ) -> u32;
 }
 
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
@@ -210,4 +218,19 @@ pub(crate) fn increment_metric(id: u32, offset: i64) -> u32 {
 pub(crate) fn record_metric(id: u32, value: u64) -> u32 {
     // SAFETY: no memory is passed.
     unsafe { proxy_record_metric(id, value) }
+}
+
+pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec<u8>, HostError> {
+    // SAFETY: addresses and lengths of two live slices, which the host only reads; the out-parameters as in
+    // `buffer_bytes`.
+    buffer(|results, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            results,
+            size,
+        )
+    })
 }
