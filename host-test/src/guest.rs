@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wasmtime::{Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
 
 use crate::log::{Level, Log};
+use crate::metering::{Allowance, Metering};
 use crate::metrics::MetricIds;
 use crate::module::Module;
 use crate::options::{HostOptions, PluginConfig};
@@ -38,6 +39,7 @@ pub(crate) struct Exports {
 pub(crate) struct Guest {
     pub(crate) store: Store<Vm>,
     pub(crate) exports: Exports,
+    metering: Metering,
     /// Why the VM no longer runs.
     pub(crate) failed: Option<String>,
     /// It took the worker process with it.
@@ -55,7 +57,7 @@ impl Guest {
         process: Process,
         worker: u32,
     ) -> Self {
-        let fuel = options.limits.fuel_for_start;
+        let allowance = options.limits.for_start();
         let store_limits = StoreLimitsBuilder::new()
             .memory_size(options.limits.memory_bytes)
             .memories(1)
@@ -88,25 +90,28 @@ impl Guest {
             stop_iteration: false,
             metrics: MetricIds::default(),
             log: Log::default(),
+            calls: None,
+            moves_left: None,
         };
         let mut store = Store::new(&module.engine, vm);
         store.limiter(|vm| &mut vm.store_limits);
         let mut guest = Self {
             store,
             exports: Exports::default(),
+            metering: module.metering,
             failed: None,
             crashed: false,
             fuel: 0,
         };
-        if let Err(error) = guest.boot(module, fuel) {
+        if let Err(error) = guest.boot(module, allowance) {
             guest.fail("start", &error);
         }
         guest.store.data_mut().restriction = Restriction::None;
         guest
     }
 
-    fn boot(&mut self, module: &Module, fuel: u64) -> wasmtime::Result<()> {
-        self.store.set_fuel(fuel)?;
+    fn boot(&mut self, module: &Module, allowance: Allowance) -> wasmtime::Result<()> {
+        self.metering.allow(&mut self.store, allowance)?;
         let instance = module.instance.instantiate(&mut self.store)?;
         let memory = instance.get_memory(&mut self.store, "memory");
         self.store.data_mut().memory = memory;
@@ -117,7 +122,7 @@ impl Guest {
         self.store.data_mut().malloc = malloc;
         self.exports = self.bind(&instance)?;
         self.run_entry_points(&instance)?;
-        self.fuel = fuel.saturating_sub(self.store.get_fuel()?);
+        self.fuel = self.metering.used(&self.store, allowance);
         Ok(())
     }
 
@@ -182,20 +187,20 @@ impl Guest {
     ) -> Option<R> {
         let vm = self.store.data_mut();
         let starting = vm.configuring || name == "proxy_on_vm_start";
-        let fuel = if starting {
-            vm.options.limits.fuel_for_start
+        let allowance = if starting {
+            vm.options.limits.for_start()
         } else {
-            vm.options.limits.fuel_per_callback
+            vm.options.limits.for_callback()
         };
         vm.callback = name;
         vm.current = context;
         vm.effective = 0;
         vm.stop_iteration = false;
-        let result = match self.store.set_fuel(fuel) {
+        let result = match self.metering.allow(&mut self.store, allowance) {
             Ok(()) => function.call(&mut self.store, arguments),
             Err(error) => Err(error),
         };
-        let used = fuel.saturating_sub(self.store.get_fuel().unwrap_or(0));
+        let used = self.metering.used(&self.store, allowance);
         self.fuel = self.fuel.saturating_add(used);
         let vm = self.store.data_mut();
         vm.effective = 0;

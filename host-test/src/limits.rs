@@ -1,5 +1,9 @@
 //! What a guest may use up. Every bound says what happens when it is reached.
 
+use std::time::Duration;
+
+use crate::metering::Allowance;
+
 /// Bounds on one VM. The defaults are generous for a real filter and small for a runaway one.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -8,6 +12,11 @@ pub struct Limits {
     pub fuel_per_callback: u64,
     /// Fuel for start and configuration, which may parse and compile much.
     pub fuel_for_start: u64,
+    /// Time for one callback, where time is what bounds it ([`crate::Module::compile_for_speed`]). Used up: the callback traps,
+    /// within a twentieth of a second.
+    pub time_per_callback: Duration,
+    /// Time for start and configuration, in the same case.
+    pub time_for_start: Duration,
     /// Linear memory of the guest in bytes. Above it `memory.grow` answers -1.
     pub memory_bytes: usize,
     /// Header fields in a map that crosses the border, as in Envoy: more of them read as no fields.
@@ -37,12 +46,30 @@ pub struct Limits {
     pub actions: usize,
 }
 
+impl Limits {
+    pub(crate) const fn for_callback(&self) -> Allowance {
+        Allowance {
+            fuel: self.fuel_per_callback,
+            time: self.time_per_callback,
+        }
+    }
+
+    pub(crate) const fn for_start(&self) -> Allowance {
+        Allowance {
+            fuel: self.fuel_for_start,
+            time: self.time_for_start,
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         const MIB: usize = 1024 * 1024;
         Self {
             fuel_per_callback: 1_000_000_000,
             fuel_for_start: 20_000_000_000,
+            time_per_callback: Duration::from_secs(2),
+            time_for_start: Duration::from_secs(60),
             memory_bytes: 256 * MIB,
             pairs: 1024,
             pairs_bytes: MIB,

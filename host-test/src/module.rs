@@ -9,6 +9,7 @@ use wasmtime::{
 };
 
 use crate::abi::table;
+use crate::metering::Metering;
 use crate::profile::{Features, HostProfile, Support};
 use crate::vm::Vm;
 
@@ -18,6 +19,7 @@ use crate::vm::Vm;
 pub struct Module {
     pub(crate) engine: Engine,
     pub(crate) instance: InstancePre<Vm>,
+    pub(crate) metering: Metering,
     profile: HostProfile,
     compiled: wasmtime::Module,
     /// Kept to judge it by another host's features.
@@ -61,6 +63,8 @@ pub enum ModuleError {
     },
     /// It exports neither `malloc` nor `proxy_on_memory_allocate`.
     NoAllocator,
+    /// No thread could be started to watch the time of its callbacks.
+    NoClock(std::io::Error),
 }
 
 impl fmt::Display for ModuleError {
@@ -93,6 +97,7 @@ impl fmt::Display for ModuleError {
             Self::NoAllocator => {
                 f.write_str("it exports neither malloc nor proxy_on_memory_allocate")
             }
+            Self::NoClock(error) => write!(f, "no thread to watch its time: {error}"),
         }
     }
 }
@@ -116,7 +121,16 @@ impl Module {
     /// # Errors
     /// When it can never run in this host, whatever the configuration.
     pub fn compile_for(wasm: &[u8], profile: HostProfile) -> Result<Self, ModuleError> {
-        Self::compile_with(wasm, profile, &mut Config::new())
+        Self::compile_with(wasm, profile, Metering::Fuel, &mut Config::new())
+    }
+
+    /// As [`Module::compile_for`], to code that counts no fuel: for serving and for measuring time. A callback is bounded by
+    /// [`crate::Limits::time_per_callback`] instead, and fuel counts stay zero.
+    ///
+    /// # Errors
+    /// When it can never run in this host, whatever the configuration.
+    pub fn compile_for_speed(wasm: &[u8], profile: HostProfile) -> Result<Self, ModuleError> {
+        Self::compile_with(wasm, profile, Metering::Time, &mut Config::new())
     }
 
     /// As [`Module::compile`], in two thirds of the time and to slower code: for a handful of requests.
@@ -136,17 +150,19 @@ impl Module {
         config
             .cranelift_opt_level(OptLevel::None)
             .cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-        Self::compile_with(wasm, profile, &mut config)
+        Self::compile_with(wasm, profile, Metering::Fuel, &mut config)
     }
 
     fn compile_with(
         wasm: &[u8],
         profile: HostProfile,
+        metering: Metering,
         config: &mut Config,
     ) -> Result<Self, ModuleError> {
         // One compilation serves every profile; each judges the features by itself.
         Features::ANY.configure(config);
-        config.consume_fuel(true).max_wasm_stack(GUEST_STACK);
+        metering.configure(config);
+        config.max_wasm_stack(GUEST_STACK);
         let engine = Engine::new(config).map_err(invalid)?;
         let compiled = wasmtime::Module::new(&engine, wasm).map_err(invalid)?;
         check_exports(&compiled)?;
@@ -154,6 +170,8 @@ impl Module {
             .imports()
             .map(|import| (import.module().to_owned(), import.name().to_owned()))
             .collect();
+        metering.begin(&engine).map_err(ModuleError::NoClock)?;
+        let engine = (engine, metering);
         Self::linked(engine, compiled, wasm.into(), imports, profile)
     }
 
@@ -163,7 +181,7 @@ impl Module {
     /// When it can never run in that host, whatever the configuration.
     pub fn for_host(&self, profile: HostProfile) -> Result<Self, ModuleError> {
         Self::linked(
-            self.engine.clone(),
+            (self.engine.clone(), self.metering),
             self.compiled.clone(),
             Arc::clone(&self.wasm),
             Arc::clone(&self.imports),
@@ -172,7 +190,7 @@ impl Module {
     }
 
     fn linked(
-        engine: Engine,
+        (engine, metering): (Engine, Metering),
         compiled: wasmtime::Module,
         wasm: Arc<[u8]>,
         imports: Arc<[(String, String)]>,
@@ -189,6 +207,7 @@ impl Module {
         Ok(Self {
             engine,
             instance,
+            metering,
             profile,
             compiled,
             wasm,

@@ -14,6 +14,7 @@ use crate::options::{HostOptions, PluginConfig};
 use crate::process::Process;
 use crate::profile::{Facts, HostProfile};
 use crate::stream::{Direction, Stream};
+use crate::tally::Tally;
 
 /// A phase in which a guest may make few calls; others trap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,10 @@ pub(crate) struct Vm {
     pub(crate) stop_iteration: bool,
     pub(crate) metrics: MetricIds,
     pub(crate) log: Log,
+    /// Host calls so far, if somebody counts.
+    pub(crate) calls: Option<Tally>,
+    /// What host calls may still move, where time bounds the guest and not fuel.
+    pub(crate) moves_left: Option<u64>,
 }
 
 impl Vm {

@@ -1,6 +1,6 @@
 //! A worker: one VM on one thread, its life from start to shutdown, its clock, timers and callouts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use crate::options::{HostOptions, PluginConfig};
 use crate::process::{Process, Waker};
 use crate::profile::{AfterTrap, ContextSwitch};
 use crate::stream::Stream;
+use crate::tally::Tally;
 use crate::vm::Root;
 
 /// One VM and the streams in it, driven step by step. Nothing runs between calls.
@@ -255,6 +256,17 @@ impl Worker {
     /// Fuel used since the worker began, restarts included.
     pub const fn fuel_used(&self) -> u64 {
         self.past_fuel.saturating_add(self.guest.fuel)
+    }
+
+    /// Counts host calls from now on.
+    pub fn count_host_calls(&mut self) {
+        self.guest.vm().calls = Some(Tally::default());
+    }
+
+    /// Host calls by name since [`Worker::count_host_calls`]; a restart of the VM begins anew and no longer counts.
+    pub fn host_calls(&self) -> BTreeMap<&'static str, u64> {
+        let calls = &self.guest.store.data().calls;
+        calls.as_ref().map(Tally::counts).unwrap_or_default()
     }
 
     /// Size of the guest's linear memory in bytes.

@@ -46,6 +46,9 @@ impl<'c> Call<'c> {
             )));
         }
         let mut call = Self { caller };
+        if let Some(calls) = &mut call.vm().calls {
+            calls.add(name);
+        }
         call.charge(0)?;
         Ok(call)
     }
@@ -70,6 +73,11 @@ impl<'c> Call<'c> {
     /// Takes so much fuel.
     pub(crate) fn spend(&mut self, price: u64) -> wasmtime::Result<()> {
         // A call must end where its fuel does, however much it has still to move.
+        if let Some(moves) = &mut self.vm().moves_left {
+            let left = moves.checked_sub(price);
+            *moves = left.unwrap_or(0);
+            return left.map_or_else(|| Err(wasmtime::Trap::OutOfFuel.into()), |_| Ok(()));
+        }
         let left = self.caller.get_fuel()?.checked_sub(price);
         self.caller.set_fuel(left.unwrap_or(0))?;
         left.map_or_else(|| Err(wasmtime::Trap::OutOfFuel.into()), |_| Ok(()))
