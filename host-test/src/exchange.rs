@@ -56,6 +56,12 @@ impl Worker {
         Some(self.stream(id)?.outcome())
     }
 
+    /// The request has gone on to the upstream and nothing else has come of it. Cheaper than [`Worker::outcome`].
+    pub fn is_forwarded(&self, id: StreamId) -> bool {
+        self.stream(id)
+            .is_some_and(|stream| stream.ending.is_none() && stream.request.sent.is_some())
+    }
+
     fn stream(&self, id: StreamId) -> Option<&Stream> {
         let live = self.guest.store.data().streams.get(&id.0);
         live.or(self.ended.get(&id.0))

@@ -18,6 +18,7 @@
 //! ([`Worker::reset`]). Workers of one [`Process`] share data, queues and metrics.
 
 mod abi;
+pub mod bench;
 mod callout;
 pub mod cases;
 mod clock;
@@ -30,6 +31,7 @@ mod life;
 mod limits;
 mod local_reply;
 mod log;
+mod metering;
 mod metrics;
 mod module;
 mod options;
@@ -40,6 +42,7 @@ pub mod serve;
 mod settle;
 mod shared_data;
 mod stream;
+mod tally;
 mod vm;
 mod worker;
 

@@ -190,6 +190,7 @@ mod tests {
             keys: &Keys::default(),
             tokens: &Tokens::default(),
             now: 0,
+            number: 1,
         };
         for (yaml, good, bad) in [
             ("abc", "abc", "abcd"),

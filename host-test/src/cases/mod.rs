@@ -5,20 +5,22 @@
 mod clock;
 mod document;
 mod expect;
-mod judge;
+pub(crate) mod judge;
 mod keys;
 mod matcher;
 mod play;
 mod reader;
 mod report;
-mod request;
+pub(crate) mod request;
 mod run;
-mod script;
+pub(crate) mod scenarios;
+pub(crate) mod script;
 mod steps;
-mod suite;
-mod text;
+pub(crate) mod suite;
+pub(crate) mod text;
 mod tokens;
 
 pub use document::Problem;
 pub use report::{Report, Verdict};
+pub(crate) use run::find_named;
 pub use run::{Options, find_files, run};

@@ -58,6 +58,7 @@ pub(crate) fn play(suite: &Suite, case: &Case, module: &Module) -> Played {
             keys: &suite.keys,
             tokens: &suite.tokens,
             now: case.clock,
+            number: 1,
         },
         worker: Worker::new(module, plugin, options, &Process::new()),
         rules: case.rules.iter().chain(&suite.rules).cloned().collect(),

@@ -34,6 +34,11 @@ pub struct Options {
 /// # Errors
 /// When a directory can't be read.
 pub fn find_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    find_named(path, "tests")
+}
+
+/// The same for files of another name: `NAME.yaml` and `*.NAME.yaml`.
+pub(crate) fn find_named(path: &Path, wanted: &str) -> std::io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -45,8 +50,11 @@ pub fn find_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
         if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
-            files.extend(find_files(&path)?);
-        } else if name == "tests.yaml" || name.ends_with(".tests.yaml") {
+            files.extend(find_named(&path, wanted)?);
+        } else if name
+            .strip_suffix(".yaml")
+            .is_some_and(|stem| stem == wanted || stem.ends_with(&format!(".{wanted}")))
+        {
             files.push(path);
         }
     }

@@ -12,6 +12,7 @@ use super::document::{self, At, Node, Problem, Problems};
 use super::keys::Keys;
 use super::reader::{self, Fields};
 use super::request::{RequestSpec, ResponseSpec};
+use super::scenarios::Scenario;
 use super::script::{self, Rule};
 use super::steps::Case;
 use super::text::Names;
@@ -34,6 +35,8 @@ pub(crate) struct Suite {
     pub(crate) defaults: RequestSpec,
     pub(crate) upstream_reply: Option<ResponseSpec>,
     pub(crate) cases: Vec<Case>,
+    /// What `host-test bench` measures.
+    pub(crate) scenarios: Vec<Scenario>,
 }
 
 /// Reads a file; all mistakes are told at once.
@@ -89,6 +92,7 @@ impl Reader<'_> {
             keys: &keys,
             tokens: &tokens,
             now: seconds,
+            number: 1,
         };
         let mut plugin = PluginConfig::default();
         for (name, target) in [
@@ -133,10 +137,18 @@ impl Reader<'_> {
             .iter()
             .filter_map(|node| self.case(node, seconds, &names))
             .collect();
-        if nodes.is_empty() {
-            self.problems.add(node.at, "a suite needs `cases`");
+        let defaults = defaults.unwrap_or_default();
+        let measured = fields.list("scenarios", self.problems).unwrap_or_default();
+        let scenarios: Vec<Scenario> = measured
+            .iter()
+            .filter_map(|node| self.scenario(node, &defaults, &names))
+            .collect();
+        if nodes.is_empty() && measured.is_empty() {
+            self.problems
+                .add(node.at, "a suite needs `cases`, or `scenarios` to measure");
         }
-        self.unique(&cases);
+        self.unique("case", cases.iter().map(|case| (case.at, &case.name)));
+        self.unique("scenario", scenarios.iter().map(|one| (one.at, &one.name)));
         fields.finish("a suite", self.problems);
         Some(Suite {
             path: self.path.to_owned(),
@@ -145,20 +157,21 @@ impl Reader<'_> {
             profile,
             options,
             rules,
-            defaults: defaults.unwrap_or_default(),
+            defaults,
             upstream_reply: reply,
             cases,
+            scenarios,
             keys,
             tokens,
         })
     }
 
-    fn unique(&mut self, cases: &[Case]) {
+    fn unique<'n>(&mut self, what: &str, all: impl Iterator<Item = (At, &'n String)>) {
         let mut names = BTreeSet::new();
-        for case in cases {
-            if !names.insert(&case.name) {
+        for (at, name) in all {
+            if !names.insert(name) {
                 self.problems
-                    .add(case.at, format!("a second case named {:?}", case.name));
+                    .add(at, format!("a second {what} named {name:?}"));
             }
         }
     }

@@ -1,4 +1,5 @@
-//! References in texts: `${NAME}` is a token, `${jwk:NAME}` a public key, `${jwks:NAME,NAME}` a key set.
+//! References in texts: `${NAME}` is a token, `${jwk:NAME}` a public key, `${jwks:NAME,NAME}` a key set, `${#}` the number of the
+//! request.
 
 use super::document::{At, Problems};
 use super::keys::Keys;
@@ -10,7 +11,12 @@ pub(crate) struct Names<'s> {
     pub(crate) keys: &'s Keys,
     pub(crate) tokens: &'s Tokens,
     pub(crate) now: u64,
+    /// Number of the request: 1, except where a scenario sends many.
+    pub(crate) number: u64,
 }
+
+/// Stands for the number of the request, in texts and in tokens.
+pub(crate) const NUMBER: &str = "${#}";
 
 impl Names<'_> {
     /// The text with its references replaced. `$${` is a literal `${`.
@@ -58,7 +64,10 @@ impl Names<'_> {
                     Some(key) => key.jwk.to_string(),
                     None => return Err(format!("there is no key `{name}`")),
                 },
-                _ if self.tokens.has(name) => self.tokens.get(name, self.now, self.keys)?,
+                _ if name == "#" => self.number.to_string(),
+                _ if self.tokens.has(name) => {
+                    self.tokens.get(name, self.now, self.number, self.keys)?
+                }
                 _ => unknown(name)?,
             });
             rest = behind;
@@ -78,7 +87,9 @@ mod tests {
             keys: &Keys::default(),
             tokens: &Tokens::default(),
             now: 0,
+            number: 7,
         };
+        assert_eq!(names.fill("a${#}b"), Ok("a7b".to_owned()));
         assert_eq!(names.fill("a $${b} c $ {"), Ok("a ${b} c $ {".to_owned()));
         assert!(names.fill("${x}").is_err());
         assert!(names.fill("${jwk:x}").is_err());

@@ -9,6 +9,7 @@ use super::clock;
 use super::document::{At, Node, Problems};
 use super::keys::{Keys, change};
 use super::reader::{self, Fields};
+use super::text::NUMBER;
 
 /// Claims that hold a NumericDate (RFC 7519 section 2): a shift like `+5m` in them is made one.
 const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
@@ -21,6 +22,8 @@ struct Spec {
     claims: Map<String, Json>,
     signature: Signature,
     raw: Option<String>,
+    /// `${#}` stands in it: every request has one of its own.
+    numbered: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +40,7 @@ enum Signature {
 #[derive(Default)]
 pub(crate) struct Tokens {
     specs: BTreeMap<String, Spec>,
-    made: Mutex<HashMap<(String, u64), String>>,
+    made: Mutex<HashMap<(String, u64, u64), String>>,
 }
 
 impl Tokens {
@@ -84,6 +87,10 @@ impl Tokens {
             Some(_) => problems.add(at, "`signature` is valid, flipped or empty"),
         }
         spec.raw = fields.text("raw", problems).or(spec.raw);
+        let within = |members: &Map<String, Json>| members.values().any(mentions_number);
+        spec.numbered = within(&spec.header)
+            || within(&spec.claims)
+            || spec.raw.as_ref().is_some_and(|raw| raw.contains(NUMBER));
         fields.finish("a token", problems);
         if spec.key.is_none() && spec.raw.is_none() {
             problems.add(at, "a token needs a `key`, or its text as `raw`");
@@ -95,26 +102,58 @@ impl Tokens {
         self.specs.contains_key(name)
     }
 
-    /// The token as text, made when the clock stood at so many seconds.
-    pub(crate) fn get(&self, name: &str, now: u64, keys: &Keys) -> Result<String, String> {
-        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let id = (name.to_owned(), now);
-        if let Some(token) = made().get(&id) {
-            return Ok(token.clone());
-        }
+    /// The token as text for the request of that number, made when the clock stood at so many seconds.
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        now: u64,
+        number: u64,
+        keys: &Keys,
+    ) -> Result<String, String> {
         let spec = self
             .specs
             .get(name)
             .ok_or_else(|| format!("there is no token `{name}`"))?;
-        let token = mint(spec, now, keys)?;
+        let made = || self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let id = (name.to_owned(), now, if spec.numbered { number } else { 0 });
+        if let Some(token) = made().get(&id) {
+            return Ok(token.clone());
+        }
+        let token = mint(spec, now, number, keys)?;
         made().insert(id, token.clone());
         Ok(token)
     }
 }
 
-fn mint(spec: &Spec, now: u64, keys: &Keys) -> Result<String, String> {
+fn mentions_number(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.contains(NUMBER),
+        Json::Array(items) => items.iter().any(mentions_number),
+        Json::Object(members) => members.values().any(mentions_number),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
+    }
+}
+
+/// The members with `${#}` filled in.
+fn fill(members: &Map<String, Json>, number: u64) -> Map<String, Json> {
+    members
+        .iter()
+        .map(|(name, value)| (name.clone(), numbered(value, number)))
+        .collect()
+}
+
+fn numbered(value: &Json, number: u64) -> Json {
+    match value {
+        Json::String(text) => json!(text.replace(NUMBER, &number.to_string())),
+        Json::Array(items) => items.iter().map(|item| numbered(item, number)).collect(),
+        Json::Object(members) => Json::Object(fill(members, number)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
+    }
+}
+
+fn mint(spec: &Spec, now: u64, number: u64, keys: &Keys) -> Result<String, String> {
     if let Some(raw) = &spec.raw {
-        return Ok(raw.clone());
+        return Ok(raw.replace(NUMBER, &number.to_string()));
     }
     let name = spec.key.as_deref().unwrap_or_default();
     let key = keys
@@ -131,6 +170,7 @@ fn mint(spec: &Spec, now: u64, keys: &Keys) -> Result<String, String> {
         .iter()
         .map(|(name, value)| (name.clone(), date(name, value, now)))
         .collect();
+    let (header, claims) = (fill(&header, number), fill(&claims, number));
     let message = format!("{}.{}", part(&header), part(&claims));
     let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.private, key.algorithm)
         .map_err(|error| format!("line {}: {error}", spec.at.line))?;
@@ -235,12 +275,35 @@ mod tests {
             let key = DecodingKey::from_jwk(&jwk).unwrap();
             let mut validation = Validation::new(algorithm);
             validation.set_audience(&["x"]);
-            let token = tokens.get("t", 4_000_000_000, &keys).unwrap();
+            let token = tokens.get("t", 4_000_000_000, 1, &keys).unwrap();
             let claims = decode::<Json>(&token, &key, &validation).unwrap().claims;
             assert_eq!(claims["exp"], 4_000_000_300u64);
-            let flipped = tokens.get("f", 4_000_000_000, &keys).unwrap();
+            let flipped = tokens.get("f", 4_000_000_000, 1, &keys).unwrap();
             assert!(decode::<Json>(&flipped, &key, &validation).is_err());
         }
+    }
+
+    #[test]
+    fn a_numbered_token_is_another_one_for_every_request() {
+        let (keys, tokens, problems) = suite(
+            "keys: { k: { algorithm: ES256 } }\n\
+             tokens: { n: { key: k, claims: { jti: \"id-${#}\", list: [\"${#}\"] } }, s: { key: k, claims: { jti: a } } }",
+        );
+        assert!(problems.0.is_empty(), "{problems:?}");
+        let jwk = serde_json::from_value(keys.get("k").unwrap().jwk.clone()).unwrap();
+        let key = DecodingKey::from_jwk(&jwk).unwrap();
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.required_spec_claims.clear();
+        for number in [1, 23] {
+            let token = tokens.get("n", 0, number, &keys).unwrap();
+            let claims = decode::<Json>(&token, &key, &validation).unwrap().claims;
+            assert_eq!(claims["jti"], format!("id-{number}"));
+            assert_eq!(claims["list"][0], number.to_string());
+        }
+        assert_eq!(
+            tokens.get("s", 0, 1, &keys).unwrap(),
+            tokens.get("s", 0, 2, &keys).unwrap()
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod check;
 mod plugin;
 mod serve;
@@ -21,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   host-test check --wasm filter.wasm --config policy.yaml
   host-test test --wasm filter.wasm policies/
+  host-test bench --wasm filter.wasm scenarios/
   host-test serve --wasm filter.wasm --config policy.yaml \
       --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090
 
@@ -28,6 +30,7 @@ Exit status: 0 all is well, 1 something is not as expected, 2 the command can't 
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Bench(bench::Bench),
     Check(check::Check),
     Serve(serve::Serve),
     Test(test::Test),
@@ -37,6 +40,7 @@ impl Arguments {
     /// Does the work and answers the exit status.
     pub(crate) fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Bench(bench) => bench.run(),
             Command::Check(check) => check.run(),
             Command::Serve(serve) => serve.run(),
             Command::Test(test) => test.run(),
