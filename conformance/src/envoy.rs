@@ -25,6 +25,10 @@ pub struct Options {
     pub environment: Vec<(String, String)>,
     /// Per-component log levels; the rest logs warnings.
     pub component_log_level: String,
+    /// How a log line is written, in Envoy's own language.
+    pub log_format: String,
+    /// Lines of the log that are kept, the newest; what is older is read and forgotten.
+    pub kept_log_lines: usize,
 }
 
 impl Default for Options {
@@ -33,6 +37,8 @@ impl Default for Options {
             concurrency: 2,
             environment: Vec::new(),
             component_log_level: "wasm:info".to_owned(),
+            log_format: "%L %n %v".to_owned(),
+            kept_log_lines: usize::MAX,
         }
     }
 }
@@ -80,7 +86,7 @@ impl Envoy {
                 "--log-level",
                 "warning",
                 "--log-format",
-                "%L %n %v",
+                &options.log_format,
             ])
             .args(["--concurrency", &options.concurrency.to_string()])
             .args(["--component-log-level", &options.component_log_level])
@@ -99,7 +105,7 @@ impl Envoy {
             .context("cannot start Envoy")?;
         let log = Arc::new(Mutex::new(Vec::new()));
         let stderr = child.stderr.take().context("Envoy has no stderr")?;
-        collect(stderr, Arc::clone(&log));
+        collect(stderr, Arc::clone(&log), options.kept_log_lines);
 
         // The handle exists before the wait, so a failed start is killed too.
         let mut envoy = Self {
@@ -136,7 +142,7 @@ impl Envoy {
                     return Ok(());
                 }
             }
-            std::thread::sleep(Duration::from_millis(30));
+            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
@@ -245,7 +251,7 @@ impl Drop for Envoy {
 }
 
 /// Reads Envoy's log for as long as it lives; a pipe that nobody reads would stop it.
-fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
+fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>, kept: usize) {
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
@@ -253,7 +259,13 @@ fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>) {
             .read_until(b'\n', &mut line)
             .is_ok_and(|count| count > 0)
         {
-            lock(&log).push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            let mut log = lock(&log);
+            // By halves: taking the first line off each time would move all others.
+            if log.len() / 2 >= kept {
+                log.drain(..kept);
+            }
+            log.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            drop(log);
             line.clear();
         }
     });

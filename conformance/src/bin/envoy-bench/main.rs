@@ -9,10 +9,15 @@
     reason = "a measuring tool: a wrong index must stop it, and no request reaches this code"
 )]
 
+mod authorizer;
 mod contenders;
+mod filters;
 mod load;
+mod measured;
 mod process;
 mod report;
+mod start;
+mod targets;
 mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -24,13 +29,14 @@ use portcullis_conformance::bootstrap::bootstrap;
 use portcullis_conformance::envoy::{Envoy, Options};
 use portcullis_conformance::scratch::Scratch;
 
-use crate::contenders::Contender;
-use crate::load::Load;
-use crate::report::{Measured, Report, Setup, Turn};
-use crate::tokens::Tokens;
+use crate::authorizer::Authorizer;
+use crate::contenders::{Cached, Contender, Log};
+use crate::measured::{Field, Measured, Turn};
+use crate::report::Report;
 
 /// Measures the CPU time per request of the guard and of Envoy's own filters.
 #[derive(Parser)]
+#[command(name = "cargo xtask bench envoy")]
 struct Arguments {
     /// Rounds; each contender has one turn in each.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
@@ -44,153 +50,232 @@ struct Arguments {
     #[arg(long, default_value_t = 16)]
     connections: u32,
 
-    /// Measure only contenders whose name contains this ("no filter" always takes part).
+    /// Measure only contenders whose name contains this ("no filter" always takes part); may be given several times.
+    #[arg(long, value_name = "PATTERN")]
+    only: Vec<String>,
+
+    /// Do not measure what a start costs.
     #[arg(long)]
-    only: Option<String>,
+    no_start: bool,
 
     /// Where to write the results as JSON.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+
+    /// Where to write the plot, an SVG.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+
+    /// Write both where the repository keeps them and README shows them: conformance/bench/envoy.json and .svg.
+    #[arg(long)]
+    save: bool,
 }
 
 fn main() -> Result<()> {
+    if std::env::args().nth(1).as_deref() == Some(authorizer::ARGUMENT) {
+        return authorizer::serve();
+    }
     let arguments = Arguments::parse();
     let wasm = portcullis_conformance::environment::wasm()?;
     load::require()?;
     let scratch = Scratch::new()?;
     println!("minting tokens …");
     let tokens = tokens::mint(&scratch)?;
-    let all = contenders::all(&wasm, &tokens);
+    let authorizer = Authorizer::start()?;
+    let all = contenders::all(&wasm, &tokens, authorizer.address());
     let wanted = |contender: &Contender| {
-        let only = arguments.only.as_deref();
+        let title = contender.title();
         contender.name == contenders::NO_FILTER
-            || only.is_none_or(|only| contender.title().contains(only))
+            || arguments.only.is_empty()
+            || arguments.only.iter().any(|only| title.contains(only))
     };
     let contenders: Vec<Contender> = all.into_iter().filter(wanted).collect();
 
-    let setup = measure_setup(&wasm, &tokens)?;
-    let started = Instant::now();
-    let envoy = start(contenders.iter())?;
-    println!(
-        "Envoy with {} listeners is live after {:.1} s",
-        contenders.len(),
-        started.elapsed().as_secs_f64()
-    );
-
-    let mut measured: Vec<Measured> = contenders.iter().map(Measured::new).collect();
-    let length = Duration::from_secs(arguments.seconds);
-    for contender in &contenders {
-        // A first turn that doesn't count: code is compiled, caches and connection pools fill.
-        turn(
-            &envoy,
-            contender,
-            Duration::from_secs(1),
-            arguments.connections,
-        )?;
-    }
-    for round in 1..=arguments.rounds {
-        for (contender, measured) in contenders.iter().zip(&mut measured) {
-            measured
-                .turns
-                .push(turn(&envoy, contender, length, arguments.connections)?);
-        }
-        println!(
-            "round {round} of {} done after {:.0} s",
-            arguments.rounds,
-            started.elapsed().as_secs_f64()
-        );
-    }
-
+    let start = if arguments.no_start {
+        None
+    } else {
+        println!("starting Envoy again and again, with and without filter …");
+        Some(start::measure(&wasm, &tokens)?)
+    };
+    let stage = Stage::set(&contenders, authorizer)?;
+    let field = stage.measure(&contenders, &arguments)?;
     let report = Report {
         rounds: arguments.rounds,
         seconds: arguments.seconds,
-        setup,
-        measured,
+        start,
+        field,
     };
     print!("\n{}", report.table());
-    if let Some(path) = arguments.json {
-        std::fs::write(&path, format!("{:#}\n", report.json()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        println!("\nwritten to {}", path.display());
+    let kept = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench");
+        arguments.save.then(|| folder.join(name))
+    };
+    println!();
+    for path in [arguments.json.clone(), kept("envoy.json")]
+        .into_iter()
+        .flatten()
+    {
+        write(&path, &format!("{:#}\n", report.json()))?;
+    }
+    for path in [arguments.plot.clone(), kept("envoy.svg")]
+        .into_iter()
+        .flatten()
+    {
+        write(&path, &report.plot().svg())?;
     }
     Ok(())
 }
 
-/// One worker, and a log that is silent below warnings: what is measured is filters, not a log file.
-fn start<'c>(contenders: impl Iterator<Item = &'c Contender>) -> Result<Envoy> {
-    let listeners = contenders
-        .map(|contender| contender.listener.clone())
-        .collect();
-    let options = Options {
-        concurrency: 1,
-        component_log_level: "wasm:warning".to_owned(),
-        ..Options::default()
-    };
-    Envoy::start(&bootstrap(listeners, Vec::new()), &options)
-}
-
-/// One turn of load on one contender.
-fn turn(envoy: &Envoy, contender: &Contender, length: Duration, connections: u32) -> Result<Turn> {
-    let title = contender.title();
-    let address = envoy.listener(&title)?;
-    let missed = misses(envoy)?;
-    let before = process::cpu_time(envoy.pid())?;
-    let load = load::run(address, &contender.script, length, connections)?;
-    let cpu = process::cpu_time(envoy.pid())?.saturating_sub(before);
-    let missed = misses(envoy)?.saturating_sub(missed);
-    let Load {
-        requests,
-        refused,
-        per_second,
-    } = load;
-    ensure!(
-        refused == 0,
-        "{title}: {refused} of {requests} requests were refused; a benchmark of refusals says nothing"
-    );
-    // Few of many tokens fit in the small cache; which of them it keeps is its own affair.
-    match contender.name {
-        contenders::GUARD_FIRST => ensure!(
-            missed * 10 >= requests * 9,
-            "{title}: only {missed} of {requests} tokens were new to the cache"
-        ),
-        contenders::GUARD_WARM => ensure!(
-            missed <= 1,
-            "{title}: {missed} of {requests} tokens were new to the cache"
-        ),
-        _ => {}
+fn write(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
     }
-    Ok(Turn {
-        requests,
-        cpu,
-        missed,
-        per_second,
-    })
+    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    println!("written to {}", path.display());
+    Ok(())
 }
 
-/// How many tokens the guards had not in their caches, so far.
+/// The proxies and the server, running.
+struct Stage {
+    /// Where the filter's lines are dropped.
+    silent: Envoy,
+    /// Where they are written; only if somebody lives there.
+    logging: Option<Envoy>,
+    authorizer: Authorizer,
+}
+
+impl Stage {
+    /// Starts an Envoy for all whose lines are dropped, and one for those whose lines are written.
+    fn set(contenders: &[Contender], authorizer: Authorizer) -> Result<Self> {
+        let started = Instant::now();
+        let start = |log: Log, level: &str| {
+            let listeners: Vec<_> = contenders
+                .iter()
+                .filter(|contender| contender.log == log)
+                .map(|contender| contender.listener.clone())
+                .collect();
+            if listeners.is_empty() {
+                return Ok(None);
+            }
+            let options = Options {
+                concurrency: 1,
+                component_log_level: format!("wasm:{level}"),
+                // Lines are read from a pipe, as a container's are; nobody looks at them afterwards.
+                kept_log_lines: 100,
+                ..Options::default()
+            };
+            let clusters = filters::clusters(authorizer.address());
+            Envoy::start(&bootstrap(listeners, clusters), &options).map(Some)
+        };
+        let silent = start(Log::Dropped, "warning")?.context("nobody takes part")?;
+        let logging = start(Log::Written, "info")?;
+        println!(
+            "Envoy with {} listeners is live after {:.1} s",
+            contenders.len(),
+            started.elapsed().as_secs_f64()
+        );
+        Ok(Self {
+            silent,
+            logging,
+            authorizer,
+        })
+    }
+
+    fn envoy(&self, contender: &Contender) -> Result<&Envoy> {
+        match contender.log {
+            Log::Dropped => Ok(&self.silent),
+            Log::Written => self.logging.as_ref().context("its Envoy does not run"),
+        }
+    }
+
+    fn measure(&self, contenders: &[Contender], arguments: &Arguments) -> Result<Field> {
+        let started = Instant::now();
+        for contender in contenders {
+            // A first turn that doesn't count: code is compiled, caches and connection pools fill.
+            self.turn(contender, Duration::from_secs(1), arguments.connections)?;
+        }
+        println!("warmed up after {:.0} s", started.elapsed().as_secs_f64());
+        let started = Instant::now();
+        let mut measured: Vec<Measured> = contenders.iter().map(Measured::new).collect();
+        let length = Duration::from_secs(arguments.seconds);
+        for round in 1..=arguments.rounds {
+            for (contender, measured) in contenders.iter().zip(&mut measured) {
+                measured
+                    .turns
+                    .push(self.turn(contender, length, arguments.connections)?);
+            }
+            let elapsed = started.elapsed().as_secs_f64();
+            println!(
+                "round {round} of {} done after {elapsed:.0} s, about {:.0} s to go",
+                arguments.rounds,
+                elapsed / f64::from(round) * f64::from(arguments.rounds - round)
+            );
+        }
+        Ok(Field(measured))
+    }
+
+    /// One turn of load on one contender.
+    fn turn(&self, contender: &Contender, length: Duration, connections: u32) -> Result<Turn> {
+        let envoy = self.envoy(contender)?;
+        let title = contender.title();
+        let address = envoy.listener(&title)?;
+        let missed_before = misses(envoy)?;
+        let authorizer = process::cpu_time(self.authorizer.pid())?;
+        let before = process::cpu_time(envoy.pid())?;
+        let load = load::run(address, &contender.script, length, connections)?;
+        let cpu = process::cpu_time(envoy.pid())?.saturating_sub(before);
+        let authorizer = process::cpu_time(self.authorizer.pid())?.saturating_sub(authorizer);
+        ensure!(
+            load.refused == 0,
+            "{title}: {} of {} requests were refused; a benchmark of refusals says nothing",
+            load.refused,
+            load.requests
+        );
+        let missed = self.check_misses(contender, load.requests, || {
+            Ok(misses(envoy)?.saturating_sub(missed_before))
+        })?;
+        Ok(Turn {
+            requests: load.requests,
+            cpu,
+            authorizer,
+            missed,
+            per_second: load.per_second,
+        })
+    }
+
+    /// How many tokens were new to a cache; an error where that is not what the contender's name says.
+    fn check_misses(
+        &self,
+        contender: &Contender,
+        requests: u64,
+        read: impl Fn() -> Result<u64>,
+    ) -> Result<u64> {
+        let fits = |missed: u64| match contender.cached {
+            Cached::Nothing => true,
+            Cached::All => missed <= 1,
+            // Few of many tokens fit in the small cache; which of them it keeps is its own affair.
+            Cached::Few => missed * 10 >= requests * 9,
+        };
+        let mut missed = read()?;
+        if !fits(missed) {
+            // Counts may reach the proxy a tick later than the requests.
+            std::thread::sleep(Duration::from_secs(1));
+            missed = read()?;
+        }
+        ensure!(
+            fits(missed),
+            "{}: {missed} of {requests} tokens were new to the cache",
+            contender.title()
+        );
+        Ok(missed)
+    }
+}
+
+/// How many tokens the guards of an Envoy had not in their caches, so far.
 fn misses(envoy: &Envoy) -> Result<u64> {
     Ok(envoy
         .stats()?
         .get("wasmcustom.portcullis.cache.miss")
         .copied()
         .unwrap_or_default())
-}
-
-/// Start time and memory of an Envoy with one bare listener, and with one guarded one.
-fn measure_setup(wasm: &Path, tokens: &Tokens) -> Result<Setup> {
-    let single = |contender: Contender| -> Result<(Duration, u64)> {
-        let begun = Instant::now();
-        let envoy = start(std::iter::once(&contender))?;
-        let live = begun.elapsed();
-        Ok((live, process::resident_memory(envoy.pid())?))
-    };
-    let (bare_start, bare_memory) = single(contenders::bare(tokens))?;
-    let (guarded_start, guarded_memory) = single(contenders::guarded(wasm, tokens))?;
-    Ok(Setup {
-        module_bytes: std::fs::metadata(wasm)?.len(),
-        bare_start,
-        bare_memory,
-        guarded_start,
-        guarded_memory,
-    })
 }

@@ -1,0 +1,36 @@
+//! `xtask bench`: builds what is measured and what measures, and shows the measurement.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+
+use crate::arguments::Bench;
+use crate::demo::foreground;
+use crate::dist::{self, Choice, Modules};
+use crate::programs;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// Measures with these options.
+pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Result<ExitCode> {
+    let program = match which {
+        Bench::Envoy => "envoy-bench",
+        Bench::Growth => "growth-bench",
+    };
+    let asks_for_help = more
+        .iter()
+        .any(|option| option == "--help" || option == "-h");
+    if which == Bench::Envoy && !asks_for_help {
+        // Before minutes are spent on what it would load.
+        tools::wrk(workspace)?;
+    }
+    let mut bench = Command::new(programs::build_one(workspace, program)?);
+    if !asks_for_help {
+        let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
+        bench.env("PORTCULLIS_WASM", dist.filter);
+        if which == Bench::Envoy {
+            bench.env("PORTCULLIS_ENVOY", tools::envoy(workspace)?);
+        }
+    }
+    foreground(bench.current_dir(workspace.root()).args(more))
+}
