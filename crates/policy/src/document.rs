@@ -32,10 +32,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 MiB, 32 levels, 400,000 values.
+    /// 4 MiB (10,000 routes with conditions, or 1,000 issuers with their keys, and room), 32 levels, 400,000 values.
     fn default() -> Self {
         Self {
-            bytes: 1 << 20,
+            bytes: 4 << 20,
             depth: 32,
             nodes: 400_000,
         }

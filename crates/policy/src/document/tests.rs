@@ -128,7 +128,7 @@ fn one_document_of_bounded_size_and_depth() {
     assert!(problem("# only a comment\n").contains("empty"));
     assert!(problem(&"[".repeat(40)).contains("nested"));
     assert!(problem(&format!("{{\"a\": {}", "[".repeat(40))).contains("nested"));
-    assert!(problem(&" ".repeat((1 << 20) + 1)).contains("bytes"));
+    assert!(problem(&" ".repeat(Limits::default().bytes + 1)).contains("bytes"));
     let sink = Sink::new();
     assert!(
         parse_within(
@@ -334,7 +334,7 @@ fn quotes_in_messages_are_escaped_and_short() {
 /// to hang. No clock is asked.
 #[test]
 fn documents_of_the_full_size_are_read_in_time() {
-    let full = |unit: &str| unit.repeat((1 << 20) / unit.len());
+    let full = |unit: &str| unit.repeat(Limits::default().bytes / unit.len());
     for text in [
         full("["),
         full("{a: "),
