@@ -16,6 +16,8 @@ pub mod case;
 pub mod environment;
 pub mod envoy;
 pub mod envoy_and_issuer;
+#[cfg(feature = "host-test")]
+pub mod growth;
 pub mod http_client;
 pub mod http_server;
 pub mod in_envoy;
