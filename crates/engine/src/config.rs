@@ -67,6 +67,14 @@ impl Config {
         self.anchors.iter().map(|anchor| &*anchor.issuer)
     }
 
+    /// The issuers whose keys are fetched, in the order of the document.
+    pub fn fetched_issuers(&self) -> impl Iterator<Item = &str> {
+        self.anchors.iter().filter_map(|anchor| match &anchor.keys {
+            KeySource::Fetched(_) => Some(&*anchor.issuer),
+            KeySource::Inline(_) => None,
+        })
+    }
+
     /// The destinations (Envoy: clusters) that keys are fetched from, in the order of the document.
     pub fn clusters(&self) -> impl Iterator<Item = &str> {
         self.anchors.iter().filter_map(|anchor| match &anchor.keys {

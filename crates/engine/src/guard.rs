@@ -134,8 +134,32 @@ impl Guard {
         let mut woken = self.give_up_flights(now, rand);
         woken.extend(self.give_up_waiters(now));
         Ticked {
-            calls: self.fetch_due(now),
+            calls: self.fetch_due(now, usize::MAX),
             woken,
+        }
+    }
+
+    /// For hosts where no timer runs and a call belongs to the request in whose callback it is made: gives up what has
+    /// waited long enough, and starts nothing. [`Guard::next_refresh`] is its other half.
+    pub fn expire(&mut self, now: UnixTime, rand: u128) -> Vec<WaiterId> {
+        let now = self.clock.read_or_last(now);
+        let mut woken = self.give_up_flights(now, rand);
+        woken.extend(self.give_up_waiters(now));
+        woken
+    }
+
+    /// For the same hosts: a fetch that is due, which a request can make before it is judged.
+    pub fn next_refresh(&mut self, now: UnixTime) -> Option<Outgoing> {
+        let now = self.clock.read_or_last(now);
+        self.fetch_due(now, 1).pop()
+    }
+
+    /// Forgets a flight whose reply will never come, because the request that carried it has gone. That says nothing about
+    /// the issuer, so it counts as no failure.
+    pub fn abandon(&mut self, flight: FlightId) -> Vec<WaiterId> {
+        match self.flights.end(flight) {
+            Some(_) => self.wake(flight),
+            None => Vec::new(),
         }
     }
 

@@ -22,6 +22,8 @@ pub struct FakeStream {
     pub wire: Option<Vec<u8>>,
     /// The property `source.address`.
     pub source_address: Option<Vec<u8>>,
+    /// Other properties, by path with zero bytes between its segments.
+    pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Answers made by the plugin, in order.
     pub responses: Vec<FakeResponse>,
     /// How often the plugin let it go on after a pause.
@@ -204,7 +206,10 @@ impl FakeHost {
         let stream = self.stream("get_property").map_err(HostError::Other)?;
         match path {
             b"source\0address" => stream.source_address.clone().ok_or(HostError::NotFound),
-            _ => Err(HostError::NotFound),
+            _ => {
+                let known = stream.properties.get(path);
+                known.cloned().ok_or(HostError::NotFound)
+            }
         }
     }
 
@@ -238,7 +243,11 @@ impl FakeHost {
         timeout: u32,
         token: &mut u32,
     ) -> u32 {
-        let status = self.status("http_call");
+        let status = match self.status("http_call") {
+            // No such destination.
+            0 if upstream.is_empty() => 2,
+            status => status,
+        };
         if status == 0 {
             *token = u32::try_from(self.calls.len()).unwrap_or(u32::MAX);
             self.calls.push(FakeCall {
@@ -419,21 +428,46 @@ impl Vm {
     pub fn request_headers(&self, stream: u32) -> Action {
         let count = with(|host| {
             host.current = stream;
+            // ngx_wasm does not count what it makes up.
+            let counted =
+                |(name, _): &&Header| !host.ignores_effective_context || !name.starts_with(':');
             host.streams
                 .get(&stream)
-                .map_or(0, |stream| stream.headers.len())
+                .map_or(0, |stream| stream.headers.iter().filter(counted).count())
         });
         dispatch::request_headers(stream, count)
     }
 
+    /// Delivers a callout's reply as a host that ignores effective contexts does: in the root context's name, while calls act
+    /// on the request that made the callout.
+    pub fn bound_reply(
+        &self,
+        (root, stream): (u32, u32),
+        token: u32,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) {
+        self.deliver((root, stream), token, headers, body);
+    }
+
     /// Delivers a callout's reply to a context; no headers for a failed one.
     pub fn reply(&self, context: u32, token: u32, headers: &[(&str, &str)], body: &[u8]) {
+        self.deliver((context, context), token, headers, body);
+    }
+
+    fn deliver(
+        &self,
+        (context, current): (u32, u32),
+        token: u32,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) {
         let headers = headers
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
             .collect();
         with(|host| {
-            host.current = context;
+            host.current = current;
             host.reply = Some((headers, body.to_vec()));
         });
         dispatch::call_response(context, token, body.len());

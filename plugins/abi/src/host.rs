@@ -224,6 +224,29 @@ impl<'vm> Host<'vm> {
         self.vm.once(name, find_out)
     }
 
+    /// Takes a stream for current, on a host that ignores effective contexts. There a callout's reply is delivered in the
+    /// root context's name, while every host call acts on the request that made the callout: the plugin has to know which
+    /// one that is. Elsewhere this changes nothing, and [`Host::enter`] is the way.
+    pub fn assume(&self, stream: StreamId) {
+        if !self.can_wake_others() {
+            self.current.set(stream.0);
+        }
+    }
+
+    /// Whether the host has a clock of its own; else [`Host::now`] is WASI's.
+    #[must_use]
+    pub fn has_clock(&self) -> bool {
+        sys::current_time(&mut 0) == 0
+    }
+
+    /// Whether the host makes callouts at all. Asked with one that no host can make: those that know the call find fault with
+    /// it. Not to be asked where [`Host::can_wake_others`] is false, because ngx_wasm traps on a callout at the wrong time.
+    #[must_use]
+    pub fn makes_calls(&self) -> bool {
+        let status = sys::http_call(b"", &[0; 4], &[], 1, &mut 0);
+        HostError::check(status) != Err(HostError::Unimplemented)
+    }
+
     /// Makes a stream of this root context current, until the returned value is dropped.
     ///
     /// # Errors

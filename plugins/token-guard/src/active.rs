@@ -1,6 +1,6 @@
 //! An accepted configuration at work: what each step of the engine means to the host.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use portcullis_abi::{Action, CallToken, Host, LogLevel, Stream, StreamId};
@@ -29,27 +29,52 @@ pub(crate) struct Active {
     waiting: Waiting,
     /// Whom the engine has woken and who was not yet given to it again.
     woken: VecDeque<WaiterId>,
-    /// Some hosts have no timers: what is due is then done when a request comes.
-    has_timer: bool,
+    manner: Manner,
+    /// Requests that carry a callout and are not decided, on hosts that bind callouts to requests. INVARIANT: there a request
+    /// goes on by itself once its callouts are answered, so none may leave this table undecided.
+    carriers: BTreeMap<StreamId, Carrier>,
+}
+
+/// What the host can't do shapes when calls are made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// A callback can act on another request's stream. Where it can't, a callout belongs to the request in whose callback it
+    /// is made.
+    pub(crate) wakes_others: bool,
+    /// Where no timer runs, what is due is done when a request comes.
+    pub(crate) has_timer: bool,
+}
+
+/// What a request waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    /// It refreshes keys that somebody will need, and is judged after that. So many headers were announced.
+    Refresh(usize),
+    /// It has been judged as far as it can be without keys.
+    Keys,
 }
 
 impl Active {
-    pub(crate) fn new(guard: Guard, has_timer: bool) -> Self {
+    pub(crate) fn new(guard: Guard, manner: Manner) -> Self {
         Self {
             guard,
             callouts: Callouts::default(),
             waiting: Waiting::default(),
             woken: VecDeque::new(),
-            has_timer,
+            manner,
+            carriers: BTreeMap::new(),
         }
     }
 
-    /// Makes the first key fetches.
+    /// Makes the first key fetches. Where callouts belong to requests there is none to make them for: ngx_wasm stops the VM
+    /// over one, APISIX refuses it. The first tick or the first request makes them.
     pub(crate) fn start(&mut self, host: &Host<'_>, random: &mut RandomPool, meters: &Meters) {
-        if let Ok(rand) = random.next(host) {
+        if self.manner.wakes_others
+            && let Ok(rand) = random.next(host)
+        {
             let now = clock::now(host);
             for outgoing in self.guard.start(now, rand) {
-                self.call(host, now, rand, outgoing.flight, &outgoing.call);
+                self.call(host, now, rand, (outgoing.flight, &outgoing.call), None);
             }
         }
         self.settle(host, random, meters);
@@ -61,7 +86,7 @@ impl Active {
         let ticked = self.guard.tick(now, rand);
         self.woken.extend(ticked.woken);
         for outgoing in ticked.calls {
-            self.call(host, now, rand, outgoing.flight, &outgoing.call);
+            self.call(host, now, rand, (outgoing.flight, &outgoing.call), None);
         }
     }
 
@@ -75,13 +100,61 @@ impl Active {
         head: &RequestHead<'_>,
         meters: &Meters,
     ) -> Action {
-        if !self.has_timer {
-            self.tick(host, now, rand);
+        if !self.manner.has_timer {
+            if self.manner.wakes_others {
+                self.tick(host, now, rand);
+            } else {
+                // INVARIANT: what this callback calls for belongs to this request. On APISIX a callout makes the host forget the
+                // answer to a refused request, so nothing is fetched on the side.
+                let expired = self.guard.expire(now, rand);
+                self.woken.extend(expired);
+            }
         }
         // A host that gives a paused request's head again gets a new judgement.
         self.cancel(stream.id());
         let step = self.guard.begin(now, rand, head);
         self.proceed(host, stream, now, rand, step, meters)
+    }
+
+    /// Lets a request refresh keys that are due, on a host where nothing else can. True: it must pause, and is judged when
+    /// the reply has come.
+    pub(crate) fn refresh(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        now: UnixTime,
+        rand: u128,
+        announced: usize,
+    ) -> bool {
+        if self.manner.has_timer || self.manner.wakes_others {
+            return false;
+        }
+        let Some(outgoing) = self.guard.next_refresh(now) else {
+            return false;
+        };
+        let carrier = Some(stream.id());
+        self.call(host, now, rand, (outgoing.flight, &outgoing.call), carrier);
+        let made = self.callouts.are_carried_by(stream.id());
+        if made {
+            self.carriers
+                .insert(stream.id(), Carrier::Refresh(announced));
+        }
+        made
+    }
+
+    /// What a request that carried a callout has to do now that a reply came: nothing if it is decided, or carries another.
+    pub(crate) fn put_down(&mut self, stream: StreamId) -> Option<Carrier> {
+        if self.callouts.are_carried_by(stream) {
+            return None;
+        }
+        let carrier = self.carriers.remove(&stream)?;
+        self.cancel(stream);
+        Some(carrier)
+    }
+
+    /// Callouts whose replies requests wait for, on hosts that bind them.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = (CallToken, StreamId)> + '_ {
+        self.callouts.carried()
     }
 
     pub(crate) fn end_call(&mut self, token: CallToken) -> Option<Open> {
@@ -101,8 +174,18 @@ impl Active {
         self.woken.extend(woken);
     }
 
-    /// Forgets a paused request whose stream has gone.
-    pub(crate) fn cancel(&mut self, stream: StreamId) {
+    /// Forgets a stream that has gone, and the callouts that it carried.
+    pub(crate) fn end(&mut self, stream: StreamId) {
+        self.cancel(stream);
+        self.carriers.remove(&stream);
+        for flight in self.callouts.end_with(stream) {
+            let woken = self.guard.abandon(flight);
+            self.woken.extend(woken);
+        }
+    }
+
+    /// Forgets what a stream waited for.
+    fn cancel(&mut self, stream: StreamId) {
         if let Some(pending) = self.waiting.take_stream(stream) {
             self.guard.cancel(pending);
         }
@@ -169,12 +252,18 @@ impl Active {
                     return self.forward(host, stream, rand, &forward, meters);
                 }
                 Step::Reject(reject) => {
+                    self.carriers.remove(&stream.id());
                     answer(host, stream, meters, &reject);
                     return Action::Pause;
                 }
-                Step::Wait { pending, .. } => {
+                Step::Wait { pending, .. } if self.manner.wakes_others => {
                     self.keep(stream.id(), pending);
                     return Action::Pause;
+                }
+                // Nobody could wake it.
+                Step::Wait { pending, .. } => {
+                    self.guard.cancel(pending);
+                    break;
                 }
                 Step::Call {
                     flight,
@@ -184,7 +273,11 @@ impl Active {
             };
             let waiter = pending.waiter();
             self.keep(stream.id(), pending);
-            self.call(host, now, rand, flight, &call);
+            let carrier = (!self.manner.wakes_others).then_some(stream.id());
+            self.call(host, now, rand, (flight, &call), carrier);
+            if carrier.is_some() {
+                self.carriers.insert(stream.id(), Carrier::Keys);
+            }
             let Some(position) = self.woken.iter().position(|woken| *woken == waiter) else {
                 return Action::Pause;
             };
@@ -196,6 +289,7 @@ impl Active {
             step = self.guard.resume(pending, now, rand);
         }
         self.cancel(stream.id());
+        self.carriers.remove(&stream.id());
         refuse(host, stream, meters, &Reject::state_missing(now, rand));
         Action::Pause
     }
@@ -211,6 +305,7 @@ impl Active {
         meters: &Meters,
     ) -> Action {
         let outcome = forward.outcome();
+        self.carriers.remove(&stream.id());
         if let Err(error) = apply(stream, forward.edits()) {
             host.log(
                 LogLevel::Error,
@@ -236,8 +331,15 @@ impl Active {
     }
 
     /// Starts a callout. One that can't be started has ended at once.
-    fn call(&mut self, host: &Host<'_>, now: UnixTime, rand: u128, flight: FlightId, call: &Call) {
-        let ended = match self.callouts.start(host, now, flight, call) {
+    fn call(
+        &mut self,
+        host: &Host<'_>,
+        now: UnixTime,
+        rand: u128,
+        (flight, call): (FlightId, &Call),
+        carrier: Option<StreamId>,
+    ) {
+        let ended = match self.callouts.start(host, now, flight, carrier, call) {
             Ok(None) => return,
             Ok(Some(replaced)) => replaced,
             Err(error) => {

@@ -1,16 +1,20 @@
 //! The plugin: what each callback of the host means to the engine.
 
+use std::collections::BTreeMap;
+
 use portcullis_abi::{Action, CallReply, CallToken, Host, LogLevel, Plugin, Stream, StreamId};
 use portcullis_engine::{Config, Guard, GuardOptions, Reject, RequestHead};
 use portcullis_jose::Software;
 
-use crate::active::{Active, TICK};
+use crate::active::{Active, Carrier, Manner, TICK};
 use crate::answer::refuse;
 use crate::build::BUILT_AT;
 use crate::callouts::Received;
 use crate::clock;
+use crate::document::unwrapped;
 use crate::meters::Meters;
 use crate::random::RandomPool;
+use crate::view::{self, View};
 
 /// Longest configuration that is read, in bytes.
 const CONFIGURATION_LIMIT: usize = 4 << 20;
@@ -22,6 +26,9 @@ pub struct TokenGuard {
     active: Option<Active>,
     random: RandomPool,
     meters: Meters,
+    /// Callouts that requests carry whose configuration has ended, on hosts that bind callouts to requests: these requests
+    /// would go on when the reply comes.
+    orphans: BTreeMap<CallToken, StreamId>,
 }
 
 impl TokenGuard {
@@ -34,7 +41,10 @@ impl TokenGuard {
         let document = host
             .configuration(CONFIGURATION_LIMIT)
             .map_err(|error| format!("the host does not give it: {error}"))?;
-        let config = Config::parse(&document).map_err(|problems| problems.to_string())?;
+        let config =
+            Config::parse(&unwrapped(document)).map_err(|problems| problems.to_string())?;
+        let wakes_others = host.can_wake_others();
+        Self::check_calls(host, wakes_others, &config)?;
         let seed = self
             .random
             .next(host)
@@ -42,7 +52,7 @@ impl TokenGuard {
         let options = GuardOptions {
             built_at: BUILT_AT,
             seed: seed as u64,
-            wakes_others: host.can_wake_others(),
+            wakes_others,
         };
         let has_timer = match host.set_tick_period(TICK) {
             Ok(()) => true,
@@ -54,6 +64,16 @@ impl TokenGuard {
                 false
             }
         };
+        if !host.has_clock() {
+            host.log(
+                LogLevel::Warn,
+                "portcullis: the host has no clock: WASI's is used",
+            );
+        }
+        if !wakes_others && config.fetched_issuers().next().is_some() {
+            let line = "portcullis: the host wakes no other requests: each fetches the keys that it needs by itself";
+            host.log(LogLevel::Warn, line);
+        }
         let line = format!(
             "portcullis {}: configuration accepted: {} issuers, {} routes",
             env!("CARGO_PKG_VERSION"),
@@ -62,13 +82,106 @@ impl TokenGuard {
         );
         host.log(LogLevel::Info, &line);
         let guard = Guard::new(config, options, Box::new(Software));
-        Ok(Active::new(guard, has_timer))
+        let manner = Manner {
+            wakes_others,
+            has_timer,
+        };
+        Ok(Active::new(guard, manner))
+    }
+
+    /// Refuses a document that needs what the host can't do, where that can be told.
+    fn check_calls(host: &Host<'_>, wakes_others: bool, config: &Config) -> Result<(), String> {
+        if config.fetched_issuers().next().is_none() || !wakes_others || host.makes_calls() {
+            return Ok(());
+        }
+        let complaints: Vec<String> = config
+            .fetched_issuers()
+            .map(|issuer| {
+                format!(
+                    "issuer `{issuer}`: this host makes no callouts, so its keys must be inline (jwks.keys)"
+                )
+            })
+            .collect();
+        Err(complaints.join("\n"))
     }
 
     /// Ends what the last configuration left paused.
     fn retire(&mut self, host: &Host<'_>) {
         if let Some(mut active) = self.active.take() {
             active.refuse_waiting(host, &self.meters);
+            self.orphans.extend(active.carried());
+        }
+    }
+
+    /// Judges the request whose context is current by its head.
+    fn judge(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        announced: usize,
+        may_refresh: bool,
+    ) -> Action {
+        let now = clock::now(host);
+        let Ok(rand) = self.random.next(host) else {
+            refuse(host, stream, &self.meters, &Reject::state_missing(now, 0));
+            return Action::Pause;
+        };
+        if may_refresh
+            && let Some(active) = &mut self.active
+            && active.refresh(host, stream, now, rand, announced)
+        {
+            return Action::Pause;
+        }
+        // What can't be read, or is more than is read, is no head: the engine refuses one without headers.
+        let pairs = stream.request_headers().unwrap_or_default();
+        let mut headers = pairs.decode().unwrap_or_default();
+        let mut declared = (announced > 0).then_some(announced);
+        let view = (!host.can_wake_others()).then(|| View::of(stream));
+        if let Some(view) = &view {
+            declared = declared.map(|announced| view::declared(announced, &headers));
+            view.put_right(&mut headers);
+        }
+        let source = stream.property(&["source", "address"]).or_else(|error| {
+            // The name of nginx.
+            let nginx = view.as_ref().ok_or(error)?;
+            nginx.source(stream)
+        });
+        let source = source.ok();
+        let head = RequestHead {
+            headers: &headers,
+            declared,
+            source_address: source.as_deref(),
+        };
+        let Some(active) = &mut self.active else {
+            let reject = Reject::not_configured(now, rand, &head);
+            refuse(host, stream, &self.meters, &reject);
+            return Action::Pause;
+        };
+        active.begin(host, stream, now, rand, &head, &self.meters)
+    }
+
+    /// Decides about a request that carried a callout, now that its reply has come: the host lets it go on when this callback
+    /// ends, unless it is answered or carries another.
+    fn put_down(&mut self, host: &Host<'_>, id: StreamId) {
+        let active = self.active.as_mut();
+        let Some(carrier) = active.and_then(|active| active.put_down(id)) else {
+            return;
+        };
+        let Ok(stream) = host.enter(id) else {
+            return;
+        };
+        let action = match carrier {
+            Carrier::Refresh(announced) => self.judge(host, &stream, announced, false),
+            // It was given up before its keys came.
+            Carrier::Keys => {
+                let now = clock::now(host);
+                refuse(host, &stream, &self.meters, &Reject::state_missing(now, 0));
+                Action::Pause
+            }
+        };
+        if action == Action::Continue && stream.resume().is_err() {
+            let now = clock::now(host);
+            refuse(host, &stream, &self.meters, &Reject::state_missing(now, 0));
         }
     }
 }
@@ -111,47 +224,48 @@ impl Plugin for TokenGuard {
         stream: &Stream<'_>,
         announced: usize,
     ) -> Action {
-        let now = clock::now(host);
-        let Ok(rand) = self.random.next(host) else {
-            refuse(host, stream, &self.meters, &Reject::state_missing(now, 0));
-            return Action::Pause;
-        };
-        // What can't be read, or is more than is read, is no head: the engine refuses one without headers.
-        let pairs = stream.request_headers().unwrap_or_default();
-        let headers = pairs.decode().unwrap_or_default();
-        let source = stream.property(&["source", "address"]).ok();
-        let head = RequestHead {
-            headers: &headers,
-            declared: (announced > 0).then_some(announced),
-            source_address: source.as_deref(),
-        };
-        let Some(active) = &mut self.active else {
-            let reject = Reject::not_configured(now, rand, &head);
-            refuse(host, stream, &self.meters, &reject);
-            return Action::Pause;
-        };
-        let action = active.begin(host, stream, now, rand, &head, &self.meters);
-        active.settle(host, &mut self.random, &self.meters);
+        let action = self.judge(host, stream, announced, true);
+        if let Some(active) = &mut self.active {
+            active.settle(host, &mut self.random, &self.meters);
+        }
         action
     }
 
     fn call_response(&mut self, host: &Host<'_>, token: CallToken, reply: &CallReply) {
+        if let Some(orphan) = self.orphans.remove(&token) {
+            host.assume(orphan);
+            if let Ok(stream) = host.enter(orphan) {
+                let now = clock::now(host);
+                refuse(host, &stream, &self.meters, &Reject::state_missing(now, 0));
+            }
+            return;
+        }
         let Some(active) = &mut self.active else {
             return;
         };
         let Some(open) = active.end_call(token) else {
             return;
         };
+        if let Some(carrier) = open.carrier {
+            host.assume(carrier);
+        }
         let received = Received::read(reply, &open);
         if let Ok(rand) = self.random.next(host) {
             active.complete(host, &open, &received, rand);
             active.settle(host, &mut self.random, &self.meters);
         }
+        if let Some(carrier) = open.carrier {
+            self.put_down(host, carrier);
+            if let Some(active) = &mut self.active {
+                active.settle(host, &mut self.random, &self.meters);
+            }
+        }
     }
 
     fn stream_done(&mut self, host: &Host<'_>, stream: StreamId) {
+        self.orphans.retain(|_, carrier| *carrier != stream);
         if let Some(active) = &mut self.active {
-            active.cancel(stream);
+            active.end(stream);
             active.settle(host, &mut self.random, &self.meters);
         }
     }

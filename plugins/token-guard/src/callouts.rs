@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use portcullis_abi::{
-    BodyError, CallReply, CallToken, HeaderPairs, Host, HostError, HttpCall, Pair,
+    BodyError, CallReply, CallToken, HeaderPairs, Host, HostError, HttpCall, Pair, StreamId,
 };
 use portcullis_engine::{Call, FlightId, Reply, UnixTime};
 
@@ -23,6 +23,8 @@ pub(crate) struct Callouts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Open {
     pub(crate) flight: FlightId,
+    /// The request that it belongs to, on hosts that bind callouts to requests.
+    pub(crate) carrier: Option<StreamId>,
     max_body: usize,
     given_up: UnixTime,
 }
@@ -38,6 +40,7 @@ impl Callouts {
         host: &Host<'_>,
         now: UnixTime,
         flight: FlightId,
+        carrier: Option<StreamId>,
         call: &Call,
     ) -> Result<Option<FlightId>, HostError> {
         if self.open.len() >= OPEN_LIMIT {
@@ -57,6 +60,7 @@ impl Callouts {
         let given_up = now.after(call.timeout).after(GRACE);
         let open = Open {
             flight,
+            carrier,
             max_body: call.max_body,
             given_up,
         };
@@ -71,9 +75,30 @@ impl Callouts {
         self.open.remove(&token)
     }
 
-    /// Forgets callouts whose replies are long overdue.
+    /// Forgets callouts whose replies are long overdue; not those that a request carries, which end with it.
     pub(crate) fn prune(&mut self, now: UnixTime) {
-        self.open.retain(|_, open| now < open.given_up);
+        self.open
+            .retain(|_, open| open.carrier.is_some() || now < open.given_up);
+    }
+
+    /// Whether a request carries one.
+    pub(crate) fn are_carried_by(&self, stream: StreamId) -> bool {
+        self.open.values().any(|open| open.carrier == Some(stream))
+    }
+
+    /// Forgets those that a request carried, which has gone; their replies never come.
+    pub(crate) fn end_with(&mut self, stream: StreamId) -> Vec<FlightId> {
+        let carried = |open: &Open| open.carrier == Some(stream);
+        let flights = self.open.values().filter(|open| carried(open));
+        let flights = flights.map(|open| open.flight).collect();
+        self.open.retain(|_, open| !carried(open));
+        flights
+    }
+
+    /// Those that requests carry.
+    pub(crate) fn carried(&self) -> impl Iterator<Item = (CallToken, StreamId)> + '_ {
+        let carrier = |(token, open): (&CallToken, &Open)| Some((*token, open.carrier?));
+        self.open.iter().filter_map(carrier)
     }
 }
 

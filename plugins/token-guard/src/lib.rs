@@ -10,8 +10,10 @@ mod answer;
 mod build;
 mod callouts;
 mod clock;
+mod document;
 mod meters;
 mod random;
+mod view;
 mod waiting;
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The filter on a scripted host that refuses, lies and forgets. What is a valid token is the engine's matter: one
 //! good token, a bad one and none suffice here.
 
+mod bound;
 mod chaos;
 
 use portcullis_abi::Action;
@@ -527,26 +528,6 @@ fn an_unknown_key_is_fetched_once_for_all_who_ask() {
         "though the one that asked first has gone"
     );
     assert_eq!(header(&vm, TWO, "x-user"), ["bob"]);
-}
-
-#[test]
-fn no_answer_goes_out_on_another_request_where_contexts_are_ignored() {
-    let vm = vm();
-    vm.host(|host| host.ignores_effective_context = true);
-    assert!(vm.configure(ROOT, &fetched()));
-    vm.reply(ROOT, 0, OK, &key_set(&[K1]));
-    later(&vm, 60);
-    assert_eq!(request(&vm, ONE, "/orders", Some(BOB)), Action::Pause);
-    assert_eq!(request(&vm, TWO, "/orders", Some(ALICE)), Action::Continue);
-    let call = vm.host(|host| host.calls.last().cloned()).unwrap();
-    // The reply comes in the context of the request that asked.
-    vm.reply(ONE, call.token, OK, &key_set(&[K1, K2]));
-    assert_eq!(resumed(&vm, ONE), 1);
-    assert_eq!(header(&vm, ONE, "x-user"), ["bob"]);
-    assert_eq!(
-        (resumed(&vm, TWO), header(&vm, TWO, "x-user")),
-        (0, vec!["alice".to_owned()])
-    );
 }
 
 #[test]

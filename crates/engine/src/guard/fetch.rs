@@ -39,14 +39,14 @@ impl Guard {
         ))
     }
 
-    /// The fetches that are due, as far as there is room; the rest come with the next tick.
-    pub(super) fn fetch_due(&mut self, now: UnixTime) -> Vec<Outgoing> {
+    /// The fetches that are due, as many as wanted and as far as there is room; the rest come with the next tick.
+    pub(super) fn fetch_due(&mut self, now: UnixTime, most: usize) -> Vec<Outgoing> {
         let due =
             |(anchor, keys): (usize, &crate::keys::IssuerKeys)| keys.is_due(now).then_some(anchor);
         let due: Vec<usize> = self.keys.iter().enumerate().filter_map(due).collect();
         let mut calls = Vec::new();
         for anchor in due {
-            if !self.flights.has_room() {
+            if !self.flights.has_room() || calls.len() >= most {
                 break;
             }
             if self.flights.of_anchor(anchor).is_none()
@@ -125,7 +125,7 @@ impl Guard {
         }
     }
 
-    fn wake(&mut self, id: FlightId) -> Vec<WaiterId> {
+    pub(super) fn wake(&mut self, id: FlightId) -> Vec<WaiterId> {
         let woken = self.waiters.wake(id);
         self.metrics.add_count(
             Count::WaitWoken,
