@@ -36,16 +36,26 @@ pub enum Mode {
 }
 
 /// A path with one meaning, and the query that came with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct CanonicalPath {
     /// What goes upstream: path, and query with its `?`.
     wire: String,
     /// Where the path ends in `wire`.
     path_end: usize,
-    /// The decoded path. INVARIANT: starts with `/`; every other `/` separates segments.
-    decoded: String,
+    /// The decoded path, unless that is what goes upstream. INVARIANT: starts with `/`; every other `/` separates
+    /// segments.
+    decoded: Option<String>,
     rewritten: bool,
 }
+
+impl PartialEq for CanonicalPath {
+    fn eq(&self, other: &Self) -> bool {
+        let whole = |path: &Self| (path.path_end, path.rewritten);
+        whole(self) == whole(other) && self.wire == other.wire && self.decoded() == other.decoded()
+    }
+}
+
+impl Eq for CanonicalPath {}
 
 impl CanonicalPath {
     /// The path as it goes upstream, without the query: percent-encoded, starts with `/`.
@@ -57,15 +67,13 @@ impl CanonicalPath {
     /// The path as it is matched: percent-decoded. Its `/` are separators only.
     #[must_use]
     pub fn decoded(&self) -> &str {
-        &self.decoded
+        self.decoded.as_deref().unwrap_or_else(|| self.as_str())
     }
 
     /// The decoded segments: `/a/b` has `a` and `b`, `/a/` has `a` and an empty one, `/` has one that is empty.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
-        self.decoded
-            .strip_prefix('/')
-            .unwrap_or(&self.decoded)
-            .split('/')
+        let decoded = self.decoded();
+        decoded.strip_prefix('/').unwrap_or(decoded).split('/')
     }
 
     /// The query as it came, without `?`, if there was one.

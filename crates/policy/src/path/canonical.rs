@@ -11,31 +11,48 @@ use super::{CanonicalPath, MAX_PATH_BYTES, MAX_SEGMENTS, Mode, PathError};
 /// # Errors
 /// What makes the path unfit; see [`PathError`].
 pub fn canonical(raw: &str, mode: Mode) -> Result<CanonicalPath, PathError> {
+    if let Some(path_end) = end_of_plain_path(raw.as_bytes()) {
+        return Ok(CanonicalPath {
+            wire: raw.to_owned(),
+            path_end,
+            decoded: None,
+            rewritten: false,
+        });
+    }
     check_form(raw)?;
     let (path, query) = match raw.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (raw, None),
     };
     check_query(query.unwrap_or_default())?;
-    if is_plainly_canonical(path) {
-        let (wire, decoded) = (raw.to_owned(), path.to_owned());
-        return Ok(CanonicalPath {
-            wire,
-            path_end: path.len(),
-            decoded,
-            rewritten: false,
-        });
-    }
     by_segments(path, query, mode)
 }
 
-/// Whether the path is canonical and its own decoded form, told without taking it apart. Nearly all are.
-fn is_plainly_canonical(path: &str) -> bool {
-    path.bytes().all(|byte| byte == b'/' || is_path_character(byte))
-        && !path.contains("//")
-        // Dot segments, with parameters or without, start so; so do some harmless names, which go the long way.
-        && !path.contains("/.")
-        && path.bytes().filter(|byte| *byte == b'/').count() <= MAX_SEGMENTS
+/// The length of the path, if it is canonical and its own decoded form, and the query good: told in one pass, without
+/// taking the path apart. Nearly all are; `None` only means that it has to be looked at more closely.
+fn end_of_plain_path(raw: &[u8]) -> Option<usize> {
+    if raw.len() > MAX_PATH_BYTES || raw.first() != Some(&b'/') {
+        return None;
+    }
+    let mut before = 0;
+    let mut slashes = 0_usize;
+    for (at, byte) in raw.iter().copied().enumerate() {
+        match byte {
+            b'/' if before == b'/' => return None,
+            b'/' => slashes = slashes.saturating_add(1),
+            // Dot segments, with parameters or without, start so; so do some harmless names, which go the long way.
+            b'.' if before == b'/' => return None,
+            b'?' => {
+                let query = raw.get(at.saturating_add(1)..)?;
+                let plain = |byte: &u8| matches!(byte, b'!'..=b'~') && *byte != b'#';
+                return (slashes <= MAX_SEGMENTS && query.iter().all(plain)).then_some(at);
+            }
+            byte if is_path_character(byte) => {}
+            _ => return None,
+        }
+        before = byte;
+    }
+    (slashes <= MAX_SEGMENTS).then_some(raw.len())
 }
 
 /// The long way.
@@ -221,7 +238,7 @@ fn assemble(segments: &[Segment], query: Option<&str>, rewritten: bool) -> Canon
     CanonicalPath {
         wire,
         path_end,
-        decoded,
+        decoded: Some(decoded),
         rewritten,
     }
 }
@@ -254,12 +271,12 @@ fn push_escape(byte: u8, wire: &mut String) {
 }
 
 /// `unreserved` of RFC 3986, section 2.3.
-fn is_unreserved(byte: u8) -> bool {
+const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// `pchar` of RFC 3986, section 3.3, without escapes.
-fn is_path_character(byte: u8) -> bool {
+const fn is_path_character(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(
             byte,

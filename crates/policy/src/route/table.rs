@@ -5,6 +5,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::FixedState;
+
 use super::host::{HostPattern, normal_host};
 use super::pattern::{Kind, Pattern, Segment};
 use crate::path::CanonicalPath;
@@ -32,19 +34,23 @@ pub(crate) enum Conflict {
     TooManyMethods,
 }
 
+/// Names of the document to places in the table. Requests only look up, so what a client sends cannot make chains: a fast
+/// hash without a secret will do.
+type Places = HashMap<String, usize, FixedState>;
+
 /// The table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     nodes: Vec<Node>,
-    exact_hosts: HashMap<String, usize>,
-    hosts_below: HashMap<String, usize>,
+    exact_hosts: Places,
+    hosts_below: Places,
     any_host: Option<usize>,
 }
 
 /// A place in a pattern.
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<String, usize>,
+    literals: Places,
     variable: Option<usize>,
     exact: Option<Slot>,
     prefix: Option<Slot>,
@@ -114,9 +120,10 @@ impl Table {
         let Some(host) = normal_host(host) else {
             return Found::Nothing;
         };
-        let segments = path.segments().collect::<Vec<_>>();
+        let decoded = path.decoded();
+        let segments = decoded.strip_prefix('/').unwrap_or(decoded);
         for root in self.roots(&host) {
-            match self.search(root, &segments, steps) {
+            match self.search(root, Some(segments), steps) {
                 End::At(slot) => return slot.find(method),
                 End::Reserved => return Found::Nothing,
                 End::Nowhere => {}
@@ -140,19 +147,27 @@ impl Table {
             .chain(self.any_host)
     }
 
-    fn search<'t>(&'t self, at: usize, segments: &[&str], steps: &mut usize) -> End<'t> {
+    /// Searches below a place. `segments` are those that are left, with `/` between them; `None` for none.
+    fn search<'t>(&'t self, at: usize, segments: Option<&str>, steps: &mut usize) -> End<'t> {
         *steps = steps.saturating_add(1);
         let Some(node) = self.nodes.get(at) else {
             return End::Nowhere;
         };
-        let Some((segment, rest)) = segments.split_first() else {
+        let Some(segments) = segments else {
             return match node.exact.as_ref().or(node.prefix.as_ref()) {
                 Some(slot) => End::At(slot),
                 None if self.exact_at(node.literals.get("")) => End::Reserved,
                 None => End::Nowhere,
             };
         };
-        let literal = node.literals.get(*segment).copied();
+        let (segment, rest) = match segments.split_once('/') {
+            Some((segment, rest)) => (segment, Some(rest)),
+            None => (segments, None),
+        };
+        let literal = match node.literals.is_empty() {
+            true => None,
+            false => node.literals.get(segment).copied(),
+        };
         // A variable never matches an empty segment.
         let variable = node.variable.filter(|_| !segment.is_empty());
         for child in literal.into_iter().chain(variable) {
@@ -163,7 +178,7 @@ impl Table {
         }
         match &node.prefix {
             Some(slot) => End::At(slot),
-            None if segment.is_empty() && rest.is_empty() && node.exact.is_some() => End::Reserved,
+            None if segment.is_empty() && rest.is_none() && node.exact.is_some() => End::Reserved,
             None => End::Nowhere,
         }
     }
