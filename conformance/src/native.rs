@@ -225,7 +225,7 @@ impl Host for Native {
         let head = RequestHead {
             headers: seen,
             declared: Some(wire.announced().unwrap_or(all.len())),
-            source_address: Some(b"127.0.0.1:40000"),
+            source_address: &|| Some(b"127.0.0.1:40000".to_vec()),
         };
         let rand = self.rand();
         let step = match &mut self.guard {

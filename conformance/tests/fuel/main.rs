@@ -51,7 +51,12 @@ fn no_request_costs_more_than_was_written_down() {
             moved.push(name.clone());
         }
     }
-    moved.extend(known.keys().filter(|name| !now.contains_key(*name)).cloned());
+    moved.extend(
+        known
+            .keys()
+            .filter(|name| !now.contains_key(*name))
+            .cloned(),
+    );
     print!("{table}");
     if std::env::var("PORTCULLIS_FUEL").is_ok_and(|wish| wish == "record") {
         let text = serde_json::to_string_pretty(&now).unwrap();

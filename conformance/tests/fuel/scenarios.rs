@@ -265,7 +265,11 @@ fn token(name: &str, number: usize, more: Value) -> Result<String> {
 /// The token with another first character of its signature: still well formed.
 fn forge(token: &str) -> String {
     let at = token.rfind('.').map_or(0, |dot| dot + 1);
-    let other = if token[at..].starts_with('B') { "C" } else { "B" };
+    let other = if token[at..].starts_with('B') {
+        "C"
+    } else {
+        "B"
+    };
     format!("{}{other}{}", &token[..at], &token[at + 1..])
 }
 
@@ -302,9 +306,10 @@ fn forging(mut request: Request) -> Request {
 
 fn long(mut request: Request) -> Request {
     for number in 0..51 {
-        request
-            .headers
-            .add(format!("x-custom-header-{number}"), "some value of usual length");
+        request.headers.add(
+            format!("x-custom-header-{number}"),
+            "some value of usual length",
+        );
     }
     request
 }

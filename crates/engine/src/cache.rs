@@ -22,8 +22,21 @@ pub(crate) struct TokenCache {
 }
 
 /// A whole token: INVARIANT: entries are compared by all of its bytes, never by a hash.
-#[derive(PartialEq, Eq)]
+#[derive(Eq)]
 struct Token(Box<[u8]>);
+
+impl PartialEq for Token {
+    fn eq(&self, other: &Self) -> bool {
+        same_bytes(&self.0, &other.0)
+    }
+}
+
+/// Whether all bytes are the same. Eight at a time: in wasm, `==` on slices goes byte by byte.
+fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    let word = |chunk: &[u8; 8]| u64::from_le_bytes(*chunk);
+    a.len() == b.len() && a_rest == b_rest && a.iter().map(word).eq(b.iter().map(word))
+}
 
 /// A token that is looked up.
 struct Asked<'t>(&'t [u8]);
@@ -53,7 +66,7 @@ impl Hash for Asked<'_> {
 
 impl Equivalent<Token> for Asked<'_> {
     fn equivalent(&self, key: &Token) -> bool {
-        *self.0 == *key.0
+        same_bytes(self.0, &key.0)
     }
 }
 
@@ -112,5 +125,25 @@ impl TokenCache {
 
     pub(crate) fn remove(&mut self, token: &[u8]) {
         self.entries.remove(&Asked(token));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_same_in_every_byte_or_not_at_all() {
+        let token: Vec<u8> = (0..45).collect();
+        for length in 0..token.len() {
+            let token = &token[..length];
+            assert!(same_bytes(token, &token.to_vec()));
+            for at in 0..length {
+                let mut other = token.to_vec();
+                other[at] ^= 1;
+                assert!(!same_bytes(token, &other), "{at} of {length}");
+                assert!(!same_bytes(token, &token[..at]));
+            }
+        }
     }
 }

@@ -95,8 +95,23 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// A character of a token (RFC 9110 section 5.6.2).
-pub(crate) const fn is_token_char(byte: u8) -> bool {
+/// A character of a token (RFC 9110 section 5.6.2). Every byte of every header's name is looked up here.
+pub(crate) fn is_token_char(byte: u8) -> bool {
+    const TABLE: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut rest: &mut [bool] = &mut table;
+        let mut byte = 0_u8;
+        while let [first, others @ ..] = rest {
+            *first = is_tchar(byte);
+            byte = byte.wrapping_add(1);
+            rest = others;
+        }
+        table
+    };
+    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
+}
+
+const fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::digits::push_hex;
+
 /// The name of one decision. A client that was refused can quote it; the audit event bears the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventId(u128);
@@ -14,12 +16,27 @@ impl EventId {
     }
 }
 
+impl EventId {
+    /// Appends it to a text.
+    pub(crate) fn push(self, out: &mut String) {
+        let (high, low) = ((self.0 >> 64) as u64, self.0 as u64);
+        push_hex(out, high >> 32, 8);
+        out.push('-');
+        push_hex(out, high >> 16, 4);
+        out.push('-');
+        push_hex(out, high, 4);
+        out.push('-');
+        push_hex(out, low >> 48, 4);
+        out.push('-');
+        push_hex(out, low, 12);
+    }
+}
+
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let v = self.0;
-        let (a, b, c) = (v >> 96, (v >> 80) & 0xffff, (v >> 64) & 0xffff);
-        let (d, e) = ((v >> 48) & 0xffff, v & 0xffff_ffff_ffff);
-        write!(f, "{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+        let mut text = String::new();
+        self.push(&mut text);
+        f.write_str(&text)
     }
 }
 
@@ -32,6 +49,10 @@ mod tests {
         assert_eq!(
             EventId::from_random(0).to_string(),
             "00000000-0000-4000-8000-000000000000"
+        );
+        assert_eq!(
+            EventId::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef).to_string(),
+            "01234567-89ab-4def-8123-456789abcdef"
         );
         assert_eq!(
             EventId::from_random(u128::MAX).to_string(),

@@ -32,7 +32,11 @@ impl Forward {
             connection,
         } = stripped;
         if identity.is_none() || !forward_credential {
-            remove.extend(credential);
+            if remove.is_empty() {
+                remove = credential;
+            } else {
+                remove.extend(credential);
+            }
         }
         outcome.reason = if identity.is_some() {
             Reason::Authenticated

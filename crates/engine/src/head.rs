@@ -3,6 +3,10 @@
 mod authority;
 mod scan;
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::fmt;
+
 use portcullis_policy::{CanonicalPath, path};
 
 use crate::config::Config;
@@ -13,31 +17,57 @@ use crate::refusal::Refusal;
 
 pub(crate) use authority::source_address;
 
+/// The methods of RFC 9110 section 9 that a route can be meant for, and PATCH (RFC 5789).
+pub(crate) const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+
 /// The head of a request, as the host gave it, before anything is believed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct RequestHead<'a> {
     /// All headers in the order of the host, pseudo headers included, each occurrence by itself.
     pub headers: &'a [(&'a [u8], &'a [u8])],
     /// How many headers the host announced, if it did: another number in `headers` means that some were lost.
     pub declared: Option<usize>,
-    /// The client's address as the host knows it, with or without port. Failures are counted by it.
-    pub source_address: Option<&'a [u8]>,
+    /// Tells the client's address as the host knows it, with or without port. Failures are counted by it. A question,
+    /// because hosts take time to answer and most requests do without: it is asked at most once.
+    pub source_address: &'a dyn Fn() -> Option<Vec<u8>>,
+}
+
+impl fmt::Debug for RequestHead<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Headers hold credentials.
+        f.debug_struct("RequestHead")
+            .field("headers", &self.headers.len())
+            .field("declared", &self.declared)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is known about a request whose head is good. Owned: it outlives the callback if the request has to wait.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    pub(crate) method: Box<str>,
+    pub(crate) method: Cow<'static, str>,
     /// Lower case, without port.
     pub(crate) host: Box<str>,
     pub(crate) path: CanonicalPath,
-    /// An IP address without port.
-    pub(crate) source: Option<Box<str>>,
+    /// An IP address without port, once somebody asked for it.
+    source: OnceCell<Option<Box<str>>>,
     /// The client speaks gRPC: answers are trailers only.
     pub(crate) grpc: bool,
 }
 
 impl Request {
+    /// Asks for the client's address, unless it is known. INVARIANT: before the request waits, because the host is not
+    /// asked later.
+    pub(crate) fn learn_source(&self, ask: &dyn Fn() -> Option<Vec<u8>>) {
+        self.source
+            .get_or_init(|| ask().and_then(|text| source_address(&text)));
+    }
+
+    /// The client's IP address without port, if the host knows one and it was asked for.
+    pub(crate) fn source(&self) -> Option<&str> {
+        self.source.get().and_then(Option::as_deref)
+    }
+
     /// About how much memory this holds, in bytes.
     pub(crate) fn heap_bytes(&self) -> usize {
         // The path is kept as it came and decoded.
@@ -108,10 +138,10 @@ impl<'h> Head<'h> {
         let path = path::canonical(raw_path, config.paths)
             .map_err(|error| Refusal::because(Reason::PathNotCanonical, error.code()))?;
         let request = Request {
-            method: method.into(),
+            method: shared_method(method),
             host,
             path,
-            source: head.source_address.and_then(source_address),
+            source: OnceCell::new(),
             grpc: scanned.content_type.is_some_and(is_grpc),
         };
         Ok(Self {
@@ -121,6 +151,14 @@ impl<'h> Head<'h> {
             further_authorization: scanned.further_authorization,
         })
     }
+}
+
+/// The usual methods need no allocation.
+fn shared_method(method: &str) -> Cow<'static, str> {
+    METHODS
+        .into_iter()
+        .find(|known| *known == method)
+        .map_or_else(|| Cow::Owned(method.to_owned()), Cow::Borrowed)
 }
 
 /// `application/grpc`, `application/grpc+proto`, …; not `application/grpc-web`, whose answers have no trailers.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use portcullis_jose::{Claims, CompactJws, PublicKey, SignatureError, Verifier};
+use portcullis_jose::{Claims, CompactJws, PublicKey, SignatureError, Validity, Verifier};
 use serde_json::{Map, Value};
 
 use crate::config::{Anchor, Config};
@@ -18,7 +18,12 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Identity {
     anchor: Rc<Anchor>,
-    claims: Claims,
+    validity: Validity,
+    subject: Option<Box<str>>,
+    client: Option<Box<str>>,
+    jwt_id: Option<Box<str>>,
+    /// All claims where the policy reads claims, else none: nobody would look at them.
+    claims: Map<String, Value>,
     audiences: Vec<String>,
     scopes: Vec<String>,
     values: Result<Values, Unfit>,
@@ -69,8 +74,34 @@ impl Identity {
         } = token;
         let audiences: Vec<String> = claims.audiences().map(str::to_owned).collect();
         let values = identity_values::render(config, &anchor, &claims, &scopes);
+        let owned = |text: Option<&str>| text.map(Box::<str>::from);
+        let (subject, jwt_id) = (owned(claims.subject()), owned(claims.jwt_id()));
+        // RFC 9068 section 2.2 has client_id; OpenID providers that do not follow it say azp.
+        let client = owned(
+            claims
+                .client_id()
+                .or_else(|| claims.get("azp").and_then(Value::as_str)),
+        );
+        let validity = claims.validity();
+        let claims = if config.policy.reads_claims() {
+            claims.into_map()
+        } else {
+            Map::new()
+        };
+        let names = [&subject, &client, &jwt_id];
         let heap_bytes = size_of::<Self>()
-            .saturating_add(map_bytes(claims.as_map()))
+            .saturating_add(if claims.is_empty() {
+                0
+            } else {
+                map_bytes(&claims)
+            })
+            .saturating_add(
+                names
+                    .into_iter()
+                    .flatten()
+                    .map(|text| string_bytes(text))
+                    .fold(0, usize::saturating_add),
+            )
             .saturating_add(texts_bytes(&audiences))
             .saturating_add(texts_bytes(&scopes))
             .saturating_add(values.as_ref().map_or(0, |values| {
@@ -81,6 +112,10 @@ impl Identity {
             }));
         Ok(Self {
             anchor,
+            validity,
+            subject,
+            client,
+            jwt_id,
             claims,
             audiences,
             scopes,
@@ -94,7 +129,28 @@ impl Identity {
         &self.anchor
     }
 
-    pub(crate) const fn claims(&self) -> &Claims {
+    /// When the token may be used.
+    pub(crate) const fn validity(&self) -> &Validity {
+        &self.validity
+    }
+
+    /// `sub`
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// `client_id`, or `azp`.
+    pub(crate) fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// `jti`
+    pub(crate) fn jwt_id(&self) -> Option<&str> {
+        self.jwt_id.as_deref()
+    }
+
+    /// All claims; none where the policy does not read claims.
+    pub(crate) const fn claims(&self) -> &Map<String, Value> {
         &self.claims
     }
 

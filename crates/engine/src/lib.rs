@@ -21,6 +21,7 @@ mod call;
 mod clock;
 mod config;
 mod credential;
+mod digits;
 mod escape;
 mod event;
 mod event_id;

@@ -81,7 +81,8 @@ events! {
 pub enum Series {
     /// `portcullis.decisions.verdict.<verdict>.reason.<reason>`: decisions by verdict and reason.
     Decision(Reason),
-    /// `portcullis.latency_us`: microseconds from the request head to the decision, waits included.
+    /// `portcullis.latency_us`: microseconds from the request head to the decision, of requests that waited for keys or
+    /// whose token's signature was verified. What is decided at once is not among them.
     Latency,
     /// Everything else.
     Count(Count),

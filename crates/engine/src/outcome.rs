@@ -26,6 +26,8 @@ pub struct Outcome {
     pub(crate) claimed_issuer: Option<Box<str>>,
     pub(crate) request: Seen,
     pub(crate) audited: bool,
+    /// It waited for keys, or a signature was verified: how long that took is worth a record.
+    pub(crate) timed: bool,
 }
 
 /// What was seen of the request.
@@ -60,6 +62,7 @@ impl Outcome {
             claimed_issuer: None,
             request,
             audited: true,
+            timed: false,
         }
     }
 
@@ -91,6 +94,12 @@ impl Outcome {
     /// Whether the configuration wants this decision in the log.
     pub const fn is_audited(&self) -> bool {
         self.audited
+    }
+
+    /// Whether its latency belongs in [`Series::Latency`](crate::Series::Latency): it waited for keys, or a signature was
+    /// verified. All else is decided at once, and to ask the clock would cost more than the decision.
+    pub const fn is_timed(&self) -> bool {
+        self.timed
     }
 
     /// From the request head to `ended`, waits included, for the histogram and the event.

@@ -19,6 +19,8 @@ pub(crate) struct Passage {
     /// The route's place in the policy, which does not change while the guard lives.
     pub(crate) route: usize,
     pub(crate) route_name: Rc<str>,
+    /// See [`crate::Outcome::is_timed`].
+    pub(crate) timed: bool,
 }
 
 /// A request that waits for an issuer's keys: enough to go on without asking the host for anything again.

@@ -47,13 +47,13 @@ impl Permit {
             issuer: &identity.anchor().issuer,
             audiences: identity.audiences(),
             scopes: identity.scopes(),
-            claims: identity.claims().as_map(),
+            claims: identity.claims(),
             request: RequestFacts {
                 method: &request.method,
                 host: &request.host,
                 path: &request.path,
             },
-            source_address: request.source.as_deref(),
+            source_address: request.source(),
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         };
         match route.decide(&facts) {

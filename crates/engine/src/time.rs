@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::digits::push_decimal;
+
 /// A point in time, in nanoseconds since 1970-01-01T00:00:00Z. Zero means "the host has no clock".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
@@ -57,13 +59,13 @@ impl UnixTime {
     }
 }
 
-/// RFC 3339 in UTC with milliseconds: `2026-11-21T19:15:00.123Z`.
-impl fmt::Display for UnixTime {
+impl UnixTime {
+    /// Appends it as RFC 3339 in UTC with milliseconds: `2026-11-21T19:15:00.123Z`.
     #[expect(
         clippy::arithmetic_side_effects,
         reason = "civil-from-days on values bounded by the year 2554: no overflow, no division by zero"
     )]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(crate) fn push(self, out: &mut String) {
         let (millis, secs) = (self.as_millis() % 1000, self.as_secs());
         let (days, second) = (secs / 86_400, secs % 86_400);
         // Howard Hinnant's civil_from_days, for days since 0000-03-01.
@@ -76,10 +78,27 @@ impl fmt::Display for UnixTime {
         let month = if mp < 10 { mp + 3 } else { mp - 9 };
         let year = yoe + era * 400 + u64::from(month <= 2);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
-        )
+        for (value, width, after) in [
+            (year, 4, '-'),
+            (month, 2, '-'),
+            (day, 2, 'T'),
+            (hour, 2, ':'),
+            (minute, 2, ':'),
+            (second, 2, '.'),
+            (millis, 3, 'Z'),
+        ] {
+            push_decimal(out, value, width);
+            out.push(after);
+        }
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-11-21T19:15:00.123Z`.
+impl fmt::Display for UnixTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.push(&mut text);
+        f.write_str(&text)
     }
 }
 

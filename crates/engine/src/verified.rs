@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use portcullis_jose::check_times;
-
 use crate::identity::Identity;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -29,7 +27,7 @@ impl Verified {
         }
         let anchor = identity.anchor();
         let leeway = u64::try_from(anchor.leeway.as_millis()).unwrap_or(0);
-        if let Err(error) = check_times(identity.claims(), now.as_millis(), leeway) {
+        if let Err(error) = identity.validity().check(now.as_millis(), leeway) {
             return refuse(error.into());
         }
         if !anchor.accepts_any(identity.audiences()) {

@@ -8,6 +8,7 @@ use crate::error::{Part, TokenError};
 use crate::json;
 use crate::limits::Limits;
 use crate::numeric_date::NumericDate;
+use crate::validity::Validity;
 
 /// The claims whose JSON types we insist on: RFC 7519 section 4.1 and `client_id` (RFC 8693 section 4.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,9 +52,7 @@ impl RegisteredClaim {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
     members: Map<String, Value>,
-    expires_at: Option<NumericDate>,
-    not_before: Option<NumericDate>,
-    issued_at: Option<NumericDate>,
+    validity: Validity,
 }
 
 impl Claims {
@@ -96,12 +95,18 @@ impl Claims {
         let expires_at = date(RegisteredClaim::ExpiresAt)?;
         let not_before = date(RegisteredClaim::NotBefore)?;
         let issued_at = date(RegisteredClaim::IssuedAt)?;
-        Ok(Self {
-            members,
+        let validity = Validity {
             expires_at,
             not_before,
             issued_at,
-        })
+        };
+        Ok(Self { members, validity })
+    }
+
+    /// `exp`, `nbf` and `iat` alone, for who keeps them when the claims are dropped.
+    #[must_use]
+    pub const fn validity(&self) -> Validity {
+        self.validity
     }
 
     /// `iss`
@@ -130,19 +135,19 @@ impl Claims {
     /// `exp`
     #[must_use]
     pub fn expires_at(&self) -> Option<NumericDate> {
-        self.expires_at
+        self.validity.expires_at
     }
 
     /// `nbf`
     #[must_use]
     pub fn not_before(&self) -> Option<NumericDate> {
-        self.not_before
+        self.validity.not_before
     }
 
     /// `iat`
     #[must_use]
     pub fn issued_at(&self) -> Option<NumericDate> {
-        self.issued_at
+        self.validity.issued_at
     }
 
     /// `jti`

@@ -70,5 +70,5 @@ pub use limits::{KeySetLimits, Limits};
 pub use numeric_date::NumericDate;
 pub use public_key::{KeyKind, PublicKey};
 pub use token_type::{ExpectedType, check_type};
-pub use validity::{check_access_token_profile, check_times};
+pub use validity::{Validity, check_access_token_profile, check_times};
 pub use verify::{Software, Verifier};

@@ -2,35 +2,50 @@
 
 use crate::claims::{Claims, RegisteredClaim};
 use crate::error::ClaimError;
+use crate::numeric_date::NumericDate;
 
-/// Checks `exp` (mandatory), `nbf` and `iat` against a clock, `leeway_ms` apart at most.
-///
-/// Both times in milliseconds since 1970.
+/// When a token may be used: its `exp`, `nbf` and `iat`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    pub(crate) expires_at: Option<NumericDate>,
+    pub(crate) not_before: Option<NumericDate>,
+    pub(crate) issued_at: Option<NumericDate>,
+}
+
+impl Validity {
+    /// Checks `exp` (mandatory), `nbf` and `iat` against a clock, `leeway_ms` apart at most.
+    ///
+    /// Both times in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// [`ClaimError::Missing`] without `exp`, else which of the three does not hold.
+    pub fn check(&self, now_unix_ms: u64, leeway_ms: u64) -> Result<(), ClaimError> {
+        let expires_at = self
+            .expires_at
+            .ok_or(ClaimError::Missing(RegisteredClaim::ExpiresAt))?;
+        // RFC 7519 section 4.1.4: "the expiration time on or after which the JWT MUST NOT be accepted".
+        if now_unix_ms >= expires_at.unix_milliseconds().saturating_add(leeway_ms) {
+            return Err(ClaimError::Expired);
+        }
+        let latest = now_unix_ms.saturating_add(leeway_ms);
+        let ahead =
+            |date: Option<NumericDate>| date.is_some_and(|date| date.unix_milliseconds() > latest);
+        if ahead(self.not_before) {
+            return Err(ClaimError::NotYetValid);
+        }
+        if ahead(self.issued_at) {
+            return Err(ClaimError::IssuedInFuture);
+        }
+        Ok(())
+    }
+}
+
+/// Checks `exp` (mandatory), `nbf` and `iat` of claims: see [`Validity::check`].
 ///
 /// # Errors
 /// [`ClaimError::Missing`] without `exp`, else which of the three does not hold.
 pub fn check_times(claims: &Claims, now_unix_ms: u64, leeway_ms: u64) -> Result<(), ClaimError> {
-    let expires_at = claims
-        .expires_at()
-        .ok_or(ClaimError::Missing(RegisteredClaim::ExpiresAt))?;
-    // RFC 7519 section 4.1.4: "the expiration time on or after which the JWT MUST NOT be accepted".
-    if now_unix_ms >= expires_at.unix_milliseconds().saturating_add(leeway_ms) {
-        return Err(ClaimError::Expired);
-    }
-    let latest = now_unix_ms.saturating_add(leeway_ms);
-    if claims
-        .not_before()
-        .is_some_and(|date| date.unix_milliseconds() > latest)
-    {
-        return Err(ClaimError::NotYetValid);
-    }
-    if claims
-        .issued_at()
-        .is_some_and(|date| date.unix_milliseconds() > latest)
-    {
-        return Err(ClaimError::IssuedInFuture);
-    }
-    Ok(())
+    claims.validity().check(now_unix_ms, leeway_ms)
 }
 
 /// Checks that the claims which RFC 9068 section 2.2 requires are all there.

@@ -77,6 +77,12 @@ impl Policy {
         }
     }
 
+    /// Whether any route looks at claims beside issuer, audiences and scopes. Where none does, nobody needs to keep them.
+    #[must_use]
+    pub fn reads_claims(&self) -> bool {
+        self.routes.iter().any(Route::reads_claims)
+    }
+
     /// The routes in the order of the document.
     #[must_use]
     pub fn routes(&self) -> &[Route] {

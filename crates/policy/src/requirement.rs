@@ -54,6 +54,11 @@ impl Requirement {
         &self.needed_scopes
     }
 
+    /// Whether it looks at claims beside issuer, audiences and scopes.
+    pub(crate) const fn reads_claims(&self) -> bool {
+        !self.claims.is_empty()
+    }
+
     /// Reads `require: {…}`. Every mistake in it is reported.
     pub(crate) fn read(field: &Field<'_>, issuers: &[&str]) -> Option<Self> {
         let mut section = field.section()?;

@@ -86,6 +86,16 @@ impl Route {
         self.condition.as_ref().map(Condition::source)
     }
 
+    /// Whether it looks at claims beside issuer, audiences and scopes.
+    pub(crate) fn reads_claims(&self) -> bool {
+        let required = match &self.access {
+            Access::Required(requirement) => requirement.reads_claims(),
+            Access::Anonymous | Access::Optional => false,
+        };
+        // What a condition reads is not looked into: it may name claims in many ways.
+        required || self.condition.is_some()
+    }
+
     /// The names and decoded values of the template's variables in `path`, left to right. `path` must be the one that selected
     /// this route; for another one the values are those of its segments, or missing.
     pub fn variables<'a>(

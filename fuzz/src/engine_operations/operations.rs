@@ -197,7 +197,7 @@ impl<'d> Story<'d> {
         let head = RequestHead {
             headers: &headers,
             declared: Some(headers.len()),
-            source_address: Some(source.as_bytes()),
+            source_address: &|| Some(source.as_bytes().to_vec()),
         };
         self.outcome.requests += 1;
         let (now, rand) = (self.now(), self.rand());

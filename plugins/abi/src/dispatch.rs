@@ -7,7 +7,8 @@
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use crate::host::{CallToken, Host, LogLevel, MetricId, MetricKind};
@@ -47,7 +48,28 @@ struct Contexts {
     constructor: Option<Constructor>,
     roots: BTreeMap<u32, Root>,
     /// Each stream's root context.
-    streams: BTreeMap<u32, u32>,
+    streams: HashMap<u32, u32, BuildHasherDefault<ContextHasher>>,
+}
+
+/// Spreads context numbers. The host counts them up: nobody chooses them, so nothing stronger is needed.
+#[derive(Default)]
+struct ContextHasher(u64);
+
+impl Hasher for ContextHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        // The golden ratio's bits: neighbours get far from each other in the high bits, which the map looks at too.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 /// A root context. Its plugin is away while one of its callbacks runs.
@@ -125,7 +147,7 @@ impl Vm {
             contexts: RefCell::new(Contexts {
                 constructor: None,
                 roots: BTreeMap::new(),
-                streams: BTreeMap::new(),
+                streams: HashMap::with_hasher(BuildHasherDefault::new()),
             }),
         }
     }

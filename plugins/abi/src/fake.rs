@@ -86,6 +86,8 @@ pub struct FakeHost {
     pub fail: BTreeMap<&'static str, u32>,
     /// Time in nanoseconds.
     pub now: u64,
+    /// How many properties were asked for.
+    pub properties_asked: usize,
     /// Last random byte given; each one is the last plus one.
     pub random: u8,
     /// The plugin configuration.
@@ -200,6 +202,7 @@ impl FakeHost {
     }
 
     pub(crate) fn on_property(&mut self, path: &[u8]) -> Result<Vec<u8>, HostError> {
+        self.properties_asked = self.properties_asked.saturating_add(1);
         if let Err(failed) = self.failed("get_property") {
             return failed;
         }

@@ -45,17 +45,20 @@ pub(crate) fn lend(size: usize) -> *mut u8 {
 ///
 /// A null address with no bytes is an empty answer.
 pub(crate) fn take(address: *const u8, size: usize) -> Result<Vec<u8>, HostError> {
-    let blocks = LENT.with(|lent| {
-        lent.try_borrow_mut()
-            .map(|mut lent| std::mem::take(&mut *lent))
-    });
-    let blocks = blocks.map_err(|_| HostError::Malformed)?;
+    let found = LENT.with(|lent| {
+        let mut lent = lent.try_borrow_mut().map_err(|_| HostError::Malformed)?;
+        let at = |block: &Vec<u8>| std::ptr::eq(block.as_ptr(), address);
+        let found = match size {
+            0 => None,
+            _ => lent.iter().position(at),
+        };
+        let found = found.map(|position| lent.swap_remove(position));
+        lent.clear();
+        Ok(found)
+    })?;
     if size == 0 {
         return Ok(Vec::new());
     }
-    let found = blocks
-        .into_iter()
-        .find(|block| std::ptr::eq(block.as_ptr(), address));
     match found {
         Some(mut block) if size <= block.len() => {
             block.truncate(size);

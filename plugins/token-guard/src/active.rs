@@ -217,7 +217,10 @@ impl Active {
                 }
             }
         }
-        self.count(host, meters, None);
+        // A host call a counter and request is dear: where there is a timer, it carries the sums.
+        if !self.has_timer {
+            self.count(host, meters, None);
+        }
     }
 
     /// Refuses all paused requests: their configuration ends.
@@ -350,6 +353,11 @@ impl Active {
         };
         self.woken
             .extend(self.guard.complete(ended, now, rand, Reply::Unreachable));
+    }
+
+    /// Carries the engine's counts to the host.
+    pub(crate) fn report(&mut self, host: &Host<'_>, meters: &Meters) {
+        self.count(host, meters, None);
     }
 
     /// Carries the engine's counts to the host, less one of `but`, which did not come true.

@@ -150,7 +150,7 @@ impl TokenGuard {
         let head = RequestHead {
             headers: &headers,
             declared,
-            source_address: source.as_deref(),
+            source_address: &source,
         };
         let Some(active) = &mut self.active else {
             let reject = Reject::not_configured(now, rand, &head);
@@ -216,6 +216,7 @@ impl Plugin for TokenGuard {
             active.tick(host, clock::now(host), rand);
             active.settle(host, &mut self.random, &self.meters);
         }
+        active.report(host, &self.meters);
     }
 
     fn request_headers(

@@ -53,8 +53,13 @@ pub(crate) fn refuse(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, reje
 
 /// The audit event, at level info, which proxies log unless told otherwise; and the latency.
 pub(crate) fn write_down(host: &Host<'_>, meters: &Meters, outcome: &Outcome) {
+    if !outcome.is_timed() && !outcome.is_audited() {
+        return;
+    }
     let ended = clock::now(host);
-    meters.latency(host, outcome, ended);
+    if outcome.is_timed() {
+        meters.latency(host, outcome, ended);
+    }
     if outcome.is_audited() {
         host.log(LogLevel::Info, &outcome.event_line(ended));
     }

@@ -127,7 +127,13 @@ fn header(vm: &Vm, stream: u32, name: &str) -> Vec<String> {
     })
 }
 
+/// What a counter says once the timer has run.
 fn metric(vm: &Vm, name: &str) -> Option<i64> {
+    vm.tick(ROOT);
+    metric_now(vm, name)
+}
+
+fn metric_now(vm: &Vm, name: &str) -> Option<i64> {
     vm.host(|host| {
         host.metrics
             .iter()
@@ -307,6 +313,47 @@ fn without_metrics_and_timers_it_works_and_says_so_once() {
     assert_eq!(warnings, 2, "one for each");
     assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
     assert!(log(&vm).iter().all(|(level, _)| *level == 2));
+}
+
+#[test]
+fn counters_are_carried_by_the_timer_or_at_once_where_there_is_none() {
+    let name = "portcullis.decisions.verdict.allow.reason.authenticated";
+    let vm = configured(&inline());
+    for stream in [ONE, TWO] {
+        assert_eq!(
+            request(&vm, stream, "/orders", Some(ALICE)),
+            Action::Continue
+        );
+    }
+    assert_eq!(metric_now(&vm, name), Some(0));
+    assert_eq!(metric(&vm, name), Some(2));
+    assert_eq!(metric(&vm, name), Some(2), "once");
+    vm.delete(ROOT);
+    let vm = self::vm();
+    vm.host(|host| host.fail.insert("set_tick_period_milliseconds", 12));
+    assert!(vm.configure(ROOT, &inline()));
+    assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
+    assert_eq!(metric_now(&vm, name), Some(1));
+}
+
+#[test]
+fn the_address_of_the_client_is_asked_for_when_somebody_wants_it() {
+    let quiet = inline().replace("version: 1", "version: 1\naudit: { log: refused }");
+    let properties = |vm: &Vm| vm.host(|host| host.properties_asked);
+    for (document, first, second) in [(inline(), 1, 1), (quiet, 1, 0)] {
+        let vm = configured(&document);
+        assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
+        assert_eq!(
+            properties(&vm),
+            first,
+            "a first token costs its source, should it be bad"
+        );
+        assert_eq!(request(&vm, TWO, "/orders", Some(ALICE)), Action::Continue);
+        assert_eq!(properties(&vm), first + second, "{document}");
+        let before = properties(&vm);
+        assert_eq!(request(&vm, TWO + 1, "/orders", None), Action::Pause);
+        assert_eq!(properties(&vm), before + 1, "a refusal tells it");
+    }
 }
 
 #[test]

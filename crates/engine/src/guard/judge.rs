@@ -9,7 +9,7 @@ use crate::config::Audit;
 use crate::credential::Credential;
 use crate::event_id::EventId;
 use crate::forward::Forward;
-use crate::head::{Head, Request, RequestHead};
+use crate::head::{Head, METHODS, Request, RequestHead};
 use crate::metrics::{Count, Series};
 use crate::outcome::{Outcome, Seen};
 use crate::paused::{Passage, Paused};
@@ -19,9 +19,6 @@ use crate::refusal::Refusal;
 use crate::reject::Reject;
 use crate::step::Step;
 use crate::time::UnixTime;
-
-/// Methods that `Allow` may name: those of RFC 9110 section 9 that a route can be meant for, and PATCH (RFC 5789).
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 impl Guard {
     pub(super) fn judge_head(
@@ -54,6 +51,10 @@ impl Guard {
                 .select(&request.host, &request.method, &request.path)
             {
                 Selected::Route(route) => {
+                    // An event tells it; a condition may ask for it.
+                    if self.config.audit == Audit::All || route.condition().is_some() {
+                        request.learn_source(head.source_address);
+                    }
                     Ok((route.index(), matches!(route.access(), Access::Anonymous)))
                 }
                 Selected::MethodNotAllowed => {
@@ -66,6 +67,7 @@ impl Guard {
         let (route, open) = match selected {
             Ok(selected) => selected,
             Err(refusal) => {
+                request.learn_source(head.source_address);
                 return self.reject(
                     Outcome::refused(id, host_now, Seen::Whole(request), None),
                     refusal,
@@ -80,6 +82,7 @@ impl Guard {
             stripped,
             route,
             route_name,
+            timed: false,
         };
         // A route that is open to anyone does not look at what Authorization holds; it only takes it off.
         let credential = if open {
@@ -90,10 +93,14 @@ impl Guard {
         match credential {
             Ok(Some(credential)) => {
                 let deadline = now.after(self.config.limits.waiting_time);
-                self.judge_credential(passage, &credential, now, Patience::fresh(deadline))
+                let patience = Patience::fresh(deadline);
+                self.judge_credential(passage, &credential, now, patience, head.source_address)
             }
-            Ok(None) => self.permit_without_credential(passage),
-            Err(reason) => self.reject_passage(passage, reason.into()),
+            Ok(None) => self.permit_without_credential(passage, head.source_address),
+            Err(reason) => {
+                passage.request.learn_source(head.source_address);
+                self.reject_passage(passage, reason.into())
+            }
         }
     }
 
@@ -106,7 +113,9 @@ impl Guard {
         match self.read_clock(host_now) {
             Ok(now) => {
                 self.refund(&passage, patience, now);
-                self.judge_credential(passage, &Credential::of_paused(&token), now, patience)
+                let credential = Credential::of_paused(&token);
+                // Its source is known: nothing waits before that.
+                self.judge_credential(passage, &credential, now, patience, &|| None)
             }
             Err(reason) => self.reject_passage(passage, reason.into()),
         }
@@ -114,34 +123,51 @@ impl Guard {
 
     fn judge_credential(
         &mut self,
-        passage: Passage,
+        mut passage: Passage,
         credential: &Credential<'_>,
         now: UnixTime,
         patience: Patience,
+        ask_source: &dyn Fn() -> Option<Vec<u8>>,
     ) -> Step {
-        match self.verify(credential, &passage, now) {
-            Verification::Good(verified) => {
-                let Some(route) = self.config.policy.routes().get(passage.route) else {
-                    return self.reject_passage(passage, Reason::StateMissing.into());
-                };
-                match Permit::decide(route, &verified, &passage.request, now) {
-                    Ok(permit) => self.forward(passage, permit),
-                    Err(refusal) => self.reject_passage(passage, refusal),
-                }
+        let permit = match self.verify(credential, &mut passage, now, ask_source) {
+            Verification::Good(verified) => match self.config.policy.routes().get(passage.route) {
+                Some(route) => Permit::decide(route, &verified, &passage.request, now),
+                None => Err(Reason::StateMissing.into()),
+            },
+            Verification::Bad(refusal) => Err(refusal),
+            Verification::NeedsKeys(need) => {
+                passage.request.learn_source(ask_source);
+                passage.timed = true;
+                return self.hold(passage, credential, &need, now, patience);
             }
-            Verification::Bad(refusal) => self.reject_passage(passage, refusal),
-            Verification::NeedsKeys(need) => self.hold(passage, credential, &need, now, patience),
-        }
+        };
+        self.conclude(passage, permit, ask_source)
     }
 
-    fn permit_without_credential(&mut self, passage: Passage) -> Step {
+    fn permit_without_credential(
+        &mut self,
+        passage: Passage,
+        ask_source: &dyn Fn() -> Option<Vec<u8>>,
+    ) -> Step {
         let permit = match self.config.policy.routes().get(passage.route) {
             Some(route) => Permit::without_credential(route),
             None => Err(Reason::StateMissing.into()),
         };
+        self.conclude(passage, permit, ask_source)
+    }
+
+    fn conclude(
+        &mut self,
+        passage: Passage,
+        permit: Result<Permit, Refusal>,
+        ask_source: &dyn Fn() -> Option<Vec<u8>>,
+    ) -> Step {
         match permit {
             Ok(permit) => self.forward(passage, permit),
-            Err(refusal) => self.reject_passage(passage, refusal),
+            Err(refusal) => {
+                passage.request.learn_source(ask_source);
+                self.reject_passage(passage, refusal)
+            }
         }
     }
 
@@ -152,11 +178,13 @@ impl Guard {
             request,
             stripped,
             route_name,
+            timed,
             ..
         } = passage;
         let path = request.path.rewritten().map(Box::from);
         let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
         outcome.audited = self.config.audit == Audit::All;
+        outcome.timed = timed;
         let forward = Forward::grant(
             permit,
             stripped,
@@ -175,12 +203,12 @@ impl Guard {
             began,
             request,
             route_name,
+            timed,
             ..
         } = passage;
-        self.reject(
-            Outcome::refused(id, began, Seen::Whole(request), Some(route_name)),
-            refusal,
-        )
+        let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
+        outcome.timed = timed;
+        self.reject(outcome, refusal)
     }
 
     fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {

@@ -48,8 +48,9 @@ impl Guard {
     pub(super) fn verify(
         &mut self,
         credential: &Credential<'_>,
-        passage: &Passage,
+        passage: &mut Passage,
         now: UnixTime,
+        ask_source: &dyn Fn() -> Option<Vec<u8>>,
     ) -> Verification {
         if let Some(identity) = self.cache.get(credential.token()) {
             if identity.is_alive() {
@@ -60,6 +61,8 @@ impl Guard {
             self.metrics.count(Count::CacheDropped);
         }
         self.metrics.count(Count::CacheMiss);
+        passage.request.learn_source(ask_source);
+        passage.timed = true;
         match self.check_cheaply(credential, now) {
             Ok(token) => self.verify_signature(credential, token, passage, now),
             Err(refusal) => Verification::Bad(refusal),
@@ -204,7 +207,7 @@ impl Guard {
     }
 
     pub(super) fn source_of(passage: &Passage) -> SourceKey {
-        SourceKey::of(passage.request.source.as_deref())
+        SourceKey::of(passage.request.source())
     }
 }
 

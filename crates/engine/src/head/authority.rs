@@ -26,9 +26,20 @@ pub(super) fn host_of(authority: &[u8]) -> Option<Box<str>> {
         }
         None => authority,
     };
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    let labels = !host.is_empty() && host.split('.').all(|label| !label.is_empty());
-    (labels && host.bytes().all(known)).then(|| host.to_ascii_lowercase().into())
+    // Labels of letters, digits, `-` and `_`, none of them empty.
+    let mut before = b'.';
+    for byte in host.bytes() {
+        let fits = match byte {
+            b'.' => before != b'.',
+            b'-' | b'_' => true,
+            _ => byte.is_ascii_alphanumeric(),
+        };
+        if !fits {
+            return None;
+        }
+        before = byte;
+    }
+    (before != b'.').then(|| host.to_ascii_lowercase().into())
 }
 
 fn check_port(port: &str) -> Option<()> {
@@ -40,7 +51,9 @@ fn check_port(port: &str) -> Option<()> {
 pub(crate) fn source_address(text: &[u8]) -> Option<Box<str>> {
     let text = str::from_utf8(text).ok()?;
     let address = match text.parse::<SocketAddr>() {
-        Ok(address) => address.ip(),
+        // Read strictly, an IPv4 address has one spelling: this one.
+        Ok(SocketAddr::V4(_)) => return text.split_once(':').map(|(address, _)| address.into()),
+        Ok(SocketAddr::V6(address)) => IpAddr::V6(*address.ip()),
         Err(_) => text.parse::<IpAddr>().ok()?,
     };
     Some(address.to_canonical().to_string().into())

@@ -42,22 +42,29 @@ pub(super) fn scan<'h>(
         }
         if config.identity_headers.covers(name) {
             push_new(&mut found.stripped.remove, name);
-        } else if name.eq_ignore_ascii_case(b"authorization") {
-            found.further_authorization |= found.authorization.replace(value).is_some();
-            push_new(&mut found.stripped.credential, name);
-        } else if name.eq_ignore_ascii_case(b"connection") {
-            connection.push((name, value));
-        } else if name.eq_ignore_ascii_case(b"host") {
-            found.further_host |= found.host.replace(value).is_some();
-        } else if name.eq_ignore_ascii_case(b"content-type") {
-            found.content_type = Some(value);
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            // RFC 9112 section 6.3: a length told twice is an attempt at smuggling, or as good as one.
-            if found.content_length.replace(value).is_some() {
+            continue;
+        }
+        // By length first: most headers are none of these.
+        match name.len() {
+            4 if name.eq_ignore_ascii_case(b"host") => {
+                found.further_host |= found.host.replace(value).is_some();
+            }
+            10 if name.eq_ignore_ascii_case(b"connection") => connection.push((name, value)),
+            12 if name.eq_ignore_ascii_case(b"content-type") => found.content_type = Some(value),
+            13 if name.eq_ignore_ascii_case(b"authorization") => {
+                found.further_authorization |= found.authorization.replace(value).is_some();
+                push_new(&mut found.stripped.credential, name);
+            }
+            14 if name.eq_ignore_ascii_case(b"content-length")
+                // RFC 9112 section 6.3: a length told twice is an attempt at smuggling, or as good as one.
+                && found.content_length.replace(value).is_some() =>
+            {
                 return Err(Refusal::because(Reason::HeaderConflict, "content_length"));
             }
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            found.transfer_encoding = true;
+            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
+                found.transfer_encoding = true;
+            }
+            _ => {}
         }
     }
     if found.transfer_encoding && found.content_length.is_some() {

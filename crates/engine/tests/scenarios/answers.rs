@@ -198,7 +198,7 @@ fn without_a_configuration_the_answer_is_503() {
     let head = RequestHead {
         headers: &headers,
         declared: None,
-        source_address: None,
+        source_address: &|| None,
     };
     let reject = Reject::not_configured(UnixTime::from_secs(1), 9, &head);
     assert_eq!(

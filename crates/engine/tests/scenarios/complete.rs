@@ -56,7 +56,7 @@ fn heads(seen: &mut Seen) {
     let lost = RequestHead {
         headers: &good,
         declared: Some(1025),
-        source_address: None,
+        source_address: &|| None,
     };
     let _ = world.guard.begin(world.now, 1, &lost);
     world.send(&get("/healthz"));

@@ -75,7 +75,7 @@ fn a_head_of_which_some_was_lost_is_refused() {
         let head = RequestHead {
             headers: &headers,
             declared,
-            source_address: None,
+            source_address: &|| None,
         };
         let step = world.guard.begin(world.now, 1, &head);
         let found = match &step {

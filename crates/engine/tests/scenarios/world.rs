@@ -220,7 +220,7 @@ impl World {
         let head = RequestHead {
             headers,
             declared: Some(headers.len()),
-            source_address,
+            source_address: &|| source_address.map(<[u8]>::to_vec),
         };
         let step = self.guard.begin(self.now, rand, &head);
         self.note(step)
