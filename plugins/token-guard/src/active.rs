@@ -218,7 +218,7 @@ impl Active {
             }
         }
         // A host call a counter and request is dear: where there is a timer, it carries the sums.
-        if !self.has_timer {
+        if !self.manner.has_timer {
             self.count(host, meters, None);
         }
     }

@@ -141,12 +141,12 @@ impl TokenGuard {
             declared = declared.map(|announced| view::declared(announced, &headers));
             view.put_right(&mut headers);
         }
-        let source = stream.property(&["source", "address"]).or_else(|error| {
-            // The name of nginx.
-            let nginx = view.as_ref().ok_or(error)?;
-            nginx.source(stream)
-        });
-        let source = source.ok();
+        let source = || {
+            let proxy_wasm = stream.property(&["source", "address"]);
+            // Else the name of nginx.
+            let nginx = || view.as_ref()?.source(stream).ok();
+            proxy_wasm.ok().or_else(nginx)
+        };
         let head = RequestHead {
             headers: &headers,
             declared,
