@@ -7,7 +7,15 @@ use std::net::SocketAddr;
 ///
 /// Pseudo-headers (`:path`, …) always stand first, as in Envoy's own map.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(Vec<u8>, Vec<u8>)>);
+pub struct Headers(Vec<(Vec<u8>, Vec<u8>)>, Joining);
+
+/// What happens to a second field of one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Joining {
+    #[default]
+    Apart,
+    Joined,
+}
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,11 +29,41 @@ impl fmt::Debug for Headers {
 impl Headers {
     /// An empty list.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(Vec::new(), Joining::Apart)
+    }
+
+    /// An empty map as Google's test runner keeps it: one field a name, further values joined to the first by commas, names
+    /// spelt as they first came, in alphabetical order whatever their case.
+    pub(crate) const fn joined() -> Self {
+        Self(Vec::new(), Joining::Joined)
+    }
+
+    /// Where a name stands in a joined map, or where it would.
+    fn search(&self, name: &[u8]) -> Result<usize, usize> {
+        let wanted = name.to_ascii_uppercase();
+        self.0
+            .binary_search_by(|(known, _)| known.to_ascii_uppercase().cmp(&wanted))
+    }
+
+    fn join(&mut self, name: &[u8], value: &[u8]) {
+        match self.search(name) {
+            Ok(at) => {
+                if let Some((_, known)) = self.0.get_mut(at) {
+                    if !known.is_empty() {
+                        known.extend_from_slice(b", ");
+                    }
+                    known.extend_from_slice(value);
+                }
+            }
+            Err(at) => self.0.insert(at, (name.to_vec(), value.to_vec())),
+        }
     }
 
     /// Adds a field behind those already there, keeping equal names apart.
     pub fn add(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        if self.1 == Joining::Joined {
+            return self.join(name.as_ref(), value.as_ref());
+        }
         let name = name.as_ref().to_ascii_lowercase();
         let field = (name, value.as_ref().to_vec());
         if field.0.first() == Some(&b':') {
@@ -42,6 +80,13 @@ impl Headers {
 
     /// Removes every field of that name, then adds one.
     pub fn set(&mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) {
+        if self.1 == Joining::Joined
+            && let Ok(at) = self.search(name.as_ref())
+            && let Some((_, known)) = self.0.get_mut(at)
+        {
+            *known = value.as_ref().to_vec();
+            return;
+        }
         self.remove(name.as_ref());
         self.add(name, value);
     }

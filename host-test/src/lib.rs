@@ -55,7 +55,7 @@ pub use http::{Connection, Headers, Message, Request};
 pub use limits::Limits;
 pub use log::{Level, LogLine};
 pub use module::{Module, ModuleError};
-pub use options::{Clusters, FailurePolicy, HostOptions, PluginConfig};
+pub use options::{Clusters, FailurePolicy, HostOptions, HostStage, PluginConfig};
 pub use process::{Process, Waker};
 pub use profile::HostProfile;
 pub use stream::{Direction, LocalReply, Outcome, Part, ResetBy};

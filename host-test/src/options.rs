@@ -89,6 +89,18 @@ impl Clusters {
     }
 }
 
+/// What a plugin's streams are part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostStage {
+    /// A proxy: messages come in, wait and go on.
+    #[default]
+    Proxy,
+    /// Google's runner for plugin tests: each callback stands alone. A header has one value, joined by commas; only the map
+    /// and the body of the running callback are there; any piece of a body can be replaced; only the properties of the
+    /// test can be read.
+    GoogleRunner,
+}
+
 /// The host round the plugin.
 #[derive(Clone, Debug)]
 pub struct HostOptions {
@@ -113,6 +125,8 @@ pub struct HostOptions {
     pub log_level: crate::log::Level,
     /// Keep the bodies that passed, to look at them in [`crate::Exchange`]. A proxy that streams does not.
     pub keep_bodies: bool,
+    /// What the streams are part of.
+    pub stage: HostStage,
 }
 
 impl HostOptions {
@@ -139,6 +153,7 @@ impl Default for HostOptions {
             random: Random::System,
             log_level: crate::log::Level::Trace,
             keep_bodies: true,
+            stage: HostStage::default(),
         }
     }
 }

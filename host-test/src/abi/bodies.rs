@@ -2,6 +2,7 @@
 
 use super::call::{Answer, Call};
 use super::status::{Buffer, Status};
+use crate::options::HostStage;
 use crate::stream::Half;
 use crate::vm::Vm;
 
@@ -18,9 +19,10 @@ fn half(vm: &mut Vm, context: u32, buffer: Buffer) -> Option<&mut Half> {
 fn contents(vm: &mut Vm, context: u32, buffer: Buffer) -> Result<&[u8], Status> {
     match buffer {
         Buffer::RequestBody | Buffer::ResponseBody => {
-            Ok(half(vm, context, buffer).map_or(&[][..], |half| &half.body))
+            let absent = absent(vm);
+            half(vm, context, buffer).map_or(absent, |half| Ok(&half.body))
         }
-        Buffer::Absent => Ok(&[]),
+        Buffer::Absent => absent(vm),
         Buffer::CalloutBody => match &vm.callouts.reading {
             Some(reply) => Ok(&reply.body),
             None => Err(Status::NotFound),
@@ -30,6 +32,14 @@ fn contents(vm: &mut Vm, context: u32, buffer: Buffer) -> Result<&[u8], Status> 
             Ok(&vm.plugin_of(context).configuration)
         }
         Buffer::PluginConfiguration => Err(Status::NotFound),
+    }
+}
+
+/// What a buffer that is not there now answers: Envoy shows it empty, Google's runner not at all.
+fn absent(vm: &Vm) -> Result<&'static [u8], Status> {
+    match vm.options.stage {
+        HostStage::Proxy => Ok(&[]),
+        HostStage::GoogleRunner => Err(Status::NotFound),
     }
 }
 
@@ -69,7 +79,7 @@ pub(crate) fn status(call: &mut Call<'_>, buffer: u32, length_to: u32, flags_to:
     call.write_u32(flags_to, 0)
 }
 
-/// Envoy knows three edits: in front, behind, and the whole.
+/// Envoy knows three edits: in front, behind, and the whole. Google's runner replaces any piece.
 pub(crate) fn set(
     call: &mut Call<'_>,
     buffer: u32,
@@ -87,6 +97,7 @@ pub(crate) fn set(
     }
     // Twice what a stream may hold back: an edit may make a held body longer, but not without end.
     let bound = call.vm().options.limits.held_body_bytes.saturating_mul(2);
+    let stage = call.vm().options.stage;
     let half = half(call.vm(), context, buffer).ok_or(Status::BadArgument)?;
     let start = usize::try_from(start).map_err(|_| Status::BadArgument)?;
     let length = usize::try_from(length).map_err(|_| Status::BadArgument)?;
@@ -101,6 +112,9 @@ pub(crate) fn set(
         half.body.splice(0..0, data);
     } else if start >= half.body.len() {
         half.body.extend(data);
+    } else if stage == HostStage::GoogleRunner {
+        let end = start.saturating_add(length).min(half.body.len());
+        half.body.splice(start..end, data);
     } else {
         return Err(Status::BadArgument.into());
     }

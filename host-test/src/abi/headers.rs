@@ -4,6 +4,7 @@ use super::call::{Answer, Call, Fault};
 use super::pairs;
 use super::status::{Map, Status};
 use crate::http::Headers;
+use crate::options::HostStage;
 use crate::profile::ManyPairs;
 use crate::vm::Vm;
 
@@ -113,8 +114,30 @@ pub(crate) fn remove(call: &mut Call<'_>, map: u32, key: u32, key_size: u32) -> 
 pub(crate) fn set_pairs(call: &mut Call<'_>, map: u32, data: u32, size: u32) -> Answer {
     Map::from_code(map)?;
     let bytes = call.read(data, size)?;
-    let headers = decode(call, &bytes);
+    let headers = match call.vm().options.stage {
+        HostStage::Proxy => decode(call, &bytes),
+        HostStage::GoogleRunner => decode_joined(call, &bytes, Headers::add),
+    };
     edit(call, map, 0, |all| *all = headers)
+}
+
+/// The fields of a local reply. Google's runner keeps the last one of each name.
+pub(crate) fn decode_reply(call: &mut Call<'_>, bytes: &[u8]) -> Headers {
+    match call.vm().options.stage {
+        HostStage::Proxy => decode(call, bytes),
+        HostStage::GoogleRunner => decode_joined(call, bytes, Headers::set),
+    }
+}
+
+type Put<'b> = fn(&mut Headers, &'b [u8], &'b [u8]);
+
+fn decode_joined<'b>(call: &mut Call<'_>, bytes: &'b [u8], put: Put<'b>) -> Headers {
+    let limits = &call.vm().options.limits;
+    let mut headers = Headers::joined();
+    for (name, value) in pairs::fields(bytes, limits.pairs, limits.pairs_bytes) {
+        put(&mut headers, name, value);
+    }
+    headers
 }
 
 /// Reads a serialized map from guest memory under the host's bounds.
@@ -156,12 +179,14 @@ pub(crate) fn get_pairs(call: &mut Call<'_>, map: u32, pointer_to: u32, size_to:
     let context = call.context();
     let limits = call.vm().options.limits.clone();
     let facts = call.vm().facts();
+    let strict = call.vm().options.stage == HostStage::GoogleRunner;
     let headers = match readable(call.vm(), context, map) {
         Some(headers) => headers,
         // A failed callout has no map at all where that is how it looks.
         None if facts.empty_body_is_none && map == Map::CalloutHeaders => {
             return Err(Status::NotFound.into());
         }
+        None if strict => return Err(Status::BadArgument.into()),
         None => return call.give(&[], pointer_to, size_to),
     };
     let bytes = match facts.many_pairs {
@@ -187,6 +212,11 @@ fn shortened(headers: &Headers, most: usize) -> Headers {
 pub(crate) fn get_size(call: &mut Call<'_>, map: u32, size_to: u32) -> Answer {
     let map = Map::from_code(map)?;
     let context = call.context();
-    let size = editable(call.vm(), context, map)?.byte_size();
+    let stage = call.vm().options.stage;
+    let headers = editable(call.vm(), context, map)?;
+    let size = match stage {
+        HostStage::Proxy => headers.byte_size(),
+        HostStage::GoogleRunner => headers.len(),
+    };
     call.write_u32(size_to, u32::try_from(size).unwrap_or(u32::MAX))
 }

@@ -30,19 +30,24 @@ fn length(of: usize) -> [u8; 4] {
 
 /// Reads what a guest serialized. Anything malformed or over the bounds is an empty map, as in Envoy.
 pub(crate) fn decode(bytes: &[u8], most: usize, most_bytes: usize) -> Headers {
+    fields(bytes, most, most_bytes).into_iter().collect()
+}
+
+/// The fields in order, names as they are spelt. None of them when anything is malformed or over the bounds.
+pub(crate) fn fields(bytes: &[u8], most: usize, most_bytes: usize) -> Vec<(&[u8], &[u8])> {
     if bytes.len() > most_bytes {
-        return Headers::new();
+        return Vec::new();
     }
     parse(bytes, most).unwrap_or_default()
 }
 
-fn parse(bytes: &[u8], most: usize) -> Option<Headers> {
+fn parse(bytes: &[u8], most: usize) -> Option<Vec<(&[u8], &[u8])>> {
     let (count, mut sizes) = word(bytes)?;
     if count > most {
         return None;
     }
     let mut data = sizes.get(count.checked_mul(8)?..)?;
-    let mut headers = Headers::new();
+    let mut fields = Vec::with_capacity(count);
     for _ in 0..count {
         let (name_size, rest) = word(sizes)?;
         let (value_size, rest) = word(rest)?;
@@ -50,9 +55,9 @@ fn parse(bytes: &[u8], most: usize) -> Option<Headers> {
         let (name, rest) = terminated(data, name_size)?;
         let (value, rest) = terminated(rest, value_size)?;
         data = rest;
-        headers.add(name, value);
+        fields.push((name, value));
     }
-    data.is_empty().then_some(headers)
+    data.is_empty().then_some(fields)
 }
 
 fn word(bytes: &[u8]) -> Option<(usize, &[u8])> {

@@ -1,7 +1,7 @@
 //! Steering streams: continue, close, answer, change the effective context, finish a shutdown.
 
 use super::call::{Answer, Call};
-use super::headers::decode;
+use super::headers::decode_reply;
 use super::status::Status;
 use crate::profile::ContextSwitch;
 use crate::stream::Direction;
@@ -60,7 +60,7 @@ pub(crate) fn reply(call: &mut Call<'_>, parts: &ReplyParts) -> Answer {
     let details = call.read(parts.details.0, parts.details.1)?;
     let body = call.read(parts.body.0, parts.body.1)?;
     let headers = call.read(parts.headers.0, parts.headers.1)?;
-    let headers = decode(call, &headers);
+    let headers = decode_reply(call, &headers);
     let context = call.context();
     if body.len() > call.vm().options.limits.reply_bytes {
         return Err(Status::InternalFailure.into());
