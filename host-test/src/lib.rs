@@ -25,6 +25,7 @@ mod clock;
 mod exchange;
 mod flow;
 mod foreign;
+mod google;
 mod guest;
 mod http;
 mod life;

@@ -51,7 +51,7 @@ impl std::error::Error for Failure {}
 /// # Errors
 /// When a directory can't be read.
 pub fn find_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    crate::cases::find_named(path, "bench")
+    crate::cases::find_named(path, &["bench.yaml"])
 }
 
 impl Plan {

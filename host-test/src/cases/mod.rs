@@ -1,14 +1,16 @@
 //! Declarative test cases: YAML beside a policy says what goes in and what must come out.
 //!
 //! The language is described in `host-test/README.md`. One file is a suite; every case of it runs on a VM of its own.
+//! Google's test files are read and run too.
 
 mod clock;
-mod document;
+pub(crate) mod document;
 mod expect;
 pub(crate) mod judge;
 mod keys;
+mod loaded;
 mod matcher;
-mod play;
+pub(crate) mod play;
 mod reader;
 mod report;
 pub(crate) mod request;

@@ -29,6 +29,8 @@ pub(crate) struct CaseReport {
     pub(crate) verdict: Verdict,
     pub(crate) mismatches: Vec<Mismatch>,
     pub(crate) logs: Vec<LogLine>,
+    /// Where the file wants these lines written too.
+    pub(crate) log_path: Option<PathBuf>,
     pub(crate) elapsed: Duration,
 }
 
@@ -65,6 +67,26 @@ impl Report {
     /// Something ran, nothing failed, and no file had mistakes.
     pub fn is_success(&self) -> bool {
         self.problems.is_empty() && self.failed() == 0 && self.passed() > 0
+    }
+
+    /// What the files want written of their plugins' log lines (`log_path` of Google's test files): path and text, in order.
+    pub fn plugin_logs(&self) -> Vec<(PathBuf, String)> {
+        let mut logs: Vec<(PathBuf, String)> = Vec::new();
+        for case in &self.cases {
+            let Some(path) = &case.log_path else {
+                continue;
+            };
+            let mut text = format!("--- {} ---\n", case.name);
+            for line in &case.logs {
+                text.push_str(&line.message);
+                text.push('\n');
+            }
+            match logs.iter_mut().find(|(known, _)| known == path) {
+                Some((_, known)) => known.push_str(&text),
+                None => logs.push((path.clone(), text)),
+            }
+        }
+        logs
     }
 
     /// The report as JSON: `problems`, `cases`, and the counts.

@@ -11,17 +11,18 @@ use crate::module::Module;
 use crate::profile::HostProfile;
 
 use super::document::Problem;
-use super::play::play;
-use super::report::{CaseReport, Report, Verdict};
-use super::steps::Case;
-use super::suite::{self, Suite};
+use super::loaded::{Loaded, Piece};
+use super::report::{CaseReport, Report};
 
 /// How to run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The filter; a suite's own `wasm` is used when this is none.
     pub wasm: Option<PathBuf>,
-    /// Which host they run in the manner of; none is what each suite says.
+    /// Plugin configuration for Google's test files, instead of their `config_path`.
+    pub config: Option<PathBuf>,
+    /// Which host they run in the manner of, its limits included; none is what each suite says, and for Google's test files
+    /// Google without the limits, as their own runner has none.
     pub host: Option<HostProfile>,
     /// Only cases whose name or file has this in it.
     pub filter: Option<String>,
@@ -29,16 +30,17 @@ pub struct Options {
     pub jobs: Option<usize>,
 }
 
-/// Files of test cases at a path: the file itself, or in a directory and below all `tests.yaml` and `*.tests.yaml`.
+/// Files of test cases at a path: the file itself, or in a directory and below all `tests.yaml` and `*.tests.yaml`, and
+/// `tests.textpb` and `*.tests.textpb`.
 ///
 /// # Errors
 /// When a directory can't be read.
 pub fn find_files(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    find_named(path, "tests")
+    find_named(path, &["tests.yaml", "tests.textpb"])
 }
 
-/// The same for files of another name: `NAME.yaml` and `*.NAME.yaml`.
-pub(crate) fn find_named(path: &Path, wanted: &str) -> std::io::Result<Vec<PathBuf>> {
+/// The same for files of other names: `NAME` and `*.NAME`.
+pub(crate) fn find_named(path: &Path, wanted: &[&str]) -> std::io::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -51,15 +53,19 @@ pub(crate) fn find_named(path: &Path, wanted: &str) -> std::io::Result<Vec<PathB
             .unwrap_or_default();
         if path.is_dir() && !name.starts_with('.') && name != "target" && name != "node_modules" {
             files.extend(find_named(&path, wanted)?);
-        } else if name
-            .strip_suffix(".yaml")
-            .is_some_and(|stem| stem == wanted || stem.ends_with(&format!(".{wanted}")))
-        {
+        } else if is_named(&name, wanted) {
             files.push(path);
         }
     }
     files.sort();
     Ok(files)
+}
+
+fn is_named(name: &str, wanted: &[&str]) -> bool {
+    wanted.iter().any(|wanted| {
+        let rest = name.strip_suffix(wanted);
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
 }
 
 /// Runs all cases of the files. `progress` hears how many of how many are done.
@@ -72,48 +78,48 @@ pub fn run(
     let mut report = Report::default();
     let mut suites = Vec::new();
     for file in files {
-        match suite::read(file) {
+        match Loaded::read(file, options.config.as_deref()) {
             Ok(suite) => suites.push(suite),
             Err(problems) => report.problems.extend(problems),
         }
     }
     let modules = compile(&suites, options, &mut report.problems);
-    let work: Vec<(&Suite, &Case, &Module)> = suites
+    let work: Vec<(Piece<'_>, &Module)> = suites
         .iter()
         .filter_map(|suite| Some((suite, modules.get(&which(suite, options)?)?)))
-        .flat_map(|(suite, module)| suite.cases.iter().map(move |case| (suite, case, module)))
-        .filter(|(suite, case, _)| selected(suite, case, options))
+        .flat_map(|(suite, module)| suite.pieces().into_iter().map(move |piece| (piece, module)))
+        .filter(|(piece, _)| selected(piece, options))
         .collect();
     report.cases = play_all(&work, options, progress);
     report.elapsed = began.elapsed();
     report
 }
 
-fn selected(suite: &Suite, case: &Case, options: &Options) -> bool {
+fn selected(piece: &Piece<'_>, options: &Options) -> bool {
     let Some(filter) = &options.filter else {
         return true;
     };
-    case.name.contains(filter) || suite.path.to_string_lossy().contains(filter)
+    piece.name().contains(filter) || piece.path().to_string_lossy().contains(filter)
 }
 
-fn wasm_of<'s>(suite: &'s Suite, options: &'s Options) -> Option<&'s Path> {
-    options.wasm.as_deref().or(suite.wasm.as_deref())
+fn wasm_of<'s>(suite: &'s Loaded, options: &'s Options) -> Option<&'s Path> {
+    options.wasm.as_deref().or(suite.wasm())
 }
 
 /// A filter in the manner of a host.
 type Which<'s> = (&'s Path, &'static str);
 
-fn which<'s>(suite: &'s Suite, options: &'s Options) -> Option<Which<'s>> {
+fn which<'s>(suite: &'s Loaded, options: &'s Options) -> Option<Which<'s>> {
     Some((wasm_of(suite, options)?, host_of(suite, options).name()))
 }
 
-fn host_of(suite: &Suite, options: &Options) -> HostProfile {
-    options.host.unwrap_or(suite.profile)
+fn host_of(suite: &Loaded, options: &Options) -> HostProfile {
+    options.host.unwrap_or(suite.profile())
 }
 
 /// Each filter is compiled once, however many hosts it is linked for.
 fn compile<'s>(
-    suites: &'s [Suite],
+    suites: &'s [Loaded],
     options: &'s Options,
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<Which<'s>, Module> {
@@ -130,7 +136,7 @@ fn compile<'s>(
     for suite in suites {
         let Some(which) = which(suite, options) else {
             problem(
-                &suite.path,
+                suite.path(),
                 "no filter: give --wasm, or `wasm` in the file".to_owned(),
             );
             continue;
@@ -161,7 +167,7 @@ fn compile<'s>(
 }
 
 fn play_all(
-    work: &[(&Suite, &Case, &Module)],
+    work: &[(Piece<'_>, &Module)],
     options: &Options,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Vec<CaseReport> {
@@ -178,7 +184,7 @@ fn play_all(
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     work.get(index).map(|item| (index, item))
                 } {
-                    let report = play_one(item);
+                    let report = item.0.play(item.1, options.host.is_some());
                     reports
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)
@@ -194,23 +200,4 @@ fn play_all(
     let mut reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
     reports.sort_by_key(|(index, _)| *index);
     reports.into_iter().map(|(_, report)| report).collect()
-}
-
-fn play_one((suite, case, module): &(&Suite, &Case, &Module)) -> CaseReport {
-    let began = Instant::now();
-    let played = play(suite, case, module);
-    let verdict = if played.mismatches.is_empty() {
-        Verdict::Passed
-    } else {
-        Verdict::Failed
-    };
-    CaseReport {
-        file: suite.path.clone(),
-        line: case.at.line,
-        name: case.name.clone(),
-        verdict,
-        mismatches: played.mismatches,
-        logs: played.logs,
-        elapsed: began.elapsed(),
-    }
 }

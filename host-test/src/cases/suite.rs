@@ -50,12 +50,23 @@ pub(crate) fn read(path: &Path) -> Result<Suite, Vec<Problem>> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| vec![problem(At::default(), error.to_string())])?;
     let node = document::parse(&text).map_err(|(at, message)| vec![problem(at, message)])?;
+    read_parsed(path, &node)
+}
+
+/// Reads a file that has been parsed.
+pub(crate) fn read_parsed(path: &Path, node: &Node) -> Result<Suite, Vec<Problem>> {
+    let problem = |at: At, message: String| Problem {
+        file: path.to_owned(),
+        line: at.line,
+        column: at.column,
+        message,
+    };
     let mut problems = Problems::default();
     let suite = Reader {
         path,
         problems: &mut problems,
     }
-    .suite(&node);
+    .suite(node);
     match suite {
         Some(suite) if problems.0.is_empty() => Ok(suite),
         _ => {

@@ -1,14 +1,15 @@
 //! `host-test test`: declarative test cases.
 
+use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use host_test::{HostProfile, cases};
 
-/// Runs test cases written in YAML
+/// Runs test cases written in YAML, and Google's test files
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -16,14 +17,20 @@ Examples:
   host-test test --wasm token-guard.wasm policies/rest-by-scope/tests.yaml --filter 'no token'
   host-test test --wasm token-guard.wasm --json policies/ > report.json
   host-test test --wasm token-guard.wasm --host apisix policies/
+  host-test test --wasm plugin.wasm --config plugin.conf samples/redirect/tests.textpb
 
-The language of the cases is described in host-test/README.md.
+The language of the cases is described in host-test/README.md. Test files of Google's Service Extensions (`TestSuite` of
+their runner.proto) run as they are: text format when the name ends in .textpb, .txtpb, .textproto or .pbtxt, YAML when it
+has `test` or `env` at its top.
 Exit status: 0 every case passed, 1 some did not or a file has mistakes, 2 nothing could be run.")]
 pub(crate) struct Test {
     /// The filter, a .wasm file; a file of cases may name its own as `wasm`
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
-    /// Files of cases, or directories with `tests.yaml` and `*.tests.yaml` in them or below
+    /// Plugin configuration for Google's test files, instead of their `config_path`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Files of cases, or directories with `tests.yaml`, `*.tests.yaml`, `tests.textpb` and `*.tests.textpb` in them or below
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// In the manner of which host: envoy, ngx-wasm, apisix, google or spec; when left out, as each file says, else envoy
@@ -47,11 +54,12 @@ impl Test {
             files.extend(cases::find_files(path).with_context(|| path.display().to_string())?);
         }
         if files.is_empty() {
-            bail!("no tests.yaml or *.tests.yaml found");
+            bail!("no tests.yaml, *.tests.yaml, tests.textpb or *.tests.textpb found");
         }
         let options = cases::Options {
             wasm: self.wasm.clone(),
             host: self.host,
+            config: self.config.clone(),
             filter: self.filter.clone(),
             jobs: self.jobs,
         };
@@ -66,6 +74,10 @@ impl Test {
             let _ = write!(std::io::stderr(), "compiling the filter");
         }
         let report = cases::run(&files, &options, &progress);
+        for (path, text) in report.plugin_logs() {
+            self.write_log(&path, &text)
+                .with_context(|| format!("log_path {}", path.display()))?;
+        }
         if self.json {
             println!("{:#}", report.to_json());
         } else {
@@ -76,5 +88,19 @@ impl Test {
         } else {
             ExitCode::FAILURE
         })
+    }
+
+    /// Appends to the file that Google's test files name for log lines. A JSON report keeps standard output to itself.
+    fn write_log(&self, path: &Path, text: &str) -> Result<()> {
+        match path.to_str() {
+            Some("/dev/stdout") if !self.json => print!("{text}"),
+            Some("/dev/stdout" | "/dev/stderr") => eprint!("{text}"),
+            _ => OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)?
+                .write_all(text.as_bytes())?,
+        }
+        Ok(())
     }
 }

@@ -15,6 +15,7 @@ pub(crate) struct Request {
     id: u32,
     settings: Rc<RefCell<Settings>>,
     shout: bool,
+    mark: bool,
 }
 
 impl Request {
@@ -23,6 +24,7 @@ impl Request {
             id,
             settings,
             shout: false,
+            mark: false,
         }
     }
 
@@ -151,6 +153,14 @@ impl HttpContext for Request {
             "share" => self.share(),
             "foreign" => self.foreign(),
             "body" => self.shout = true,
+            "mark" => self.mark = true,
+            "pause" => return Action::Pause,
+            "late" => drop(self.get_http_response_headers()),
+            "pairs" => {
+                let pairs = self.get_http_request_headers();
+                let names: Vec<String> = pairs.into_iter().map(|(name, _)| name).collect();
+                info(&format!("fields: {}", names.join(" ")));
+            }
             "state" => {
                 self.set_property(vec!["guest_note"], Some(b"kept"));
                 self.set_property(vec!["guest", "deep"], Some(b"lost"));
@@ -171,6 +181,15 @@ impl HttpContext for Request {
 
     /// Buffers the whole body, then passes it on in capitals.
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        if self.mark {
+            // Replaces the second byte of every piece and answers the one that begins with `?`.
+            let piece = self.get_http_request_body(0, size).unwrap_or_default();
+            self.set_http_request_body(1, 1, b"--");
+            if piece.starts_with(b"?") {
+                self.send_http_response(400, vec![("x-by", "body")], Some(b"no questions"));
+            }
+            info(&format!("piece of {size}, last {end}"));
+        }
         if !self.shout {
             return Action::Continue;
         }
@@ -184,6 +203,9 @@ impl HttpContext for Request {
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
         self.add_http_response_header("x-guest", "well-behaved");
+        if self.get_http_response_header("x-do").as_deref() == Some("reply") {
+            return self.reply();
+        }
         Action::Continue
     }
 
