@@ -55,7 +55,7 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "policies",
-        shows: "the policies' own tests, through the filter",
+        shows: "the tests of policies and examples, through the filter",
         run: policies,
     },
     Stage {
@@ -199,16 +199,16 @@ fn policies(parts: &mut Parts) -> Result<Tally> {
     let mut command = Command::new(parts.binary("host-test", "host-test")?);
     command.current_dir(parts.workspace.root());
     command
-        .args(["test", "policies/", "--wasm"])
+        .args(["test", "policies/", "examples/", "--wasm"])
         .arg(parts.dist()?.filter);
     let log = parts.workspace.log("policies");
-    let done = Job::new("host-test test policies/", log, command).run()?;
+    let done = Job::new("host-test test policies/ examples/", log, command).run()?;
     if !done.ok {
         done.show_tail();
     }
     let tally = Tally::of_program(&done.text(), done.ok);
     if tally.passed + tally.failed == 0 {
-        bail!("host-test ran no test of policies/");
+        bail!("host-test ran no test of policies/ and examples/");
     }
     Ok(tally)
 }
