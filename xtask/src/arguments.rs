@@ -47,6 +47,11 @@ pub(crate) enum Bench {
     Envoy,
     /// Cost by the number of routes, issuers and cached tokens.
     Growth,
+    /// Fuel and host calls of every kind of request beside what was written down.
+    Fuel {
+        /// Write them down anew.
+        record: bool,
+    },
 }
 
 /// Reads the process's arguments; prints help or a mistake and ends the process where clap does.
@@ -90,6 +95,10 @@ fn subject(matches: &ArgMatches) -> Subject {
         Some(("bench", bench)) => {
             let (which, more) = match bench.subcommand() {
                 Some(("growth", growth)) => (Bench::Growth, texts(growth, "more")),
+                Some(("fuel", fuel)) => {
+                    let record = flag(fuel, "record");
+                    (Bench::Fuel { record }, Vec::new())
+                }
                 Some((_, envoy)) => (Bench::Envoy, texts(envoy, "more")),
                 None => (Bench::Envoy, Vec::new()),
             };
@@ -260,6 +269,11 @@ fn bench() -> Command {
             "growth",
             "Fuel and CPU time by the number of routes, issuers and cached tokens",
         ))
+        .subcommand(
+            Command::new("fuel")
+                .about("Fuel and host calls of every kind of request beside conformance/fuel.json")
+                .arg(flag("record", "Write conformance/fuel.json anew")),
+        )
 }
 
 fn tidy() -> Command {
@@ -367,6 +381,13 @@ mod tests {
             Subject::Bench {
                 which: Bench::Growth,
                 more: vec!["--save".into()]
+            }
+        );
+        assert_eq!(
+            read("x bench fuel --record"),
+            Subject::Bench {
+                which: Bench::Fuel { record: true },
+                more: Vec::new()
             }
         );
         assert!(

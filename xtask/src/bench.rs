@@ -16,6 +16,7 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     let program = match which {
         Bench::Envoy => "envoy-bench",
         Bench::Growth => "growth-bench",
+        Bench::Fuel { record } => return fuel(workspace, record),
     };
     let asks_for_help = more
         .iter()
@@ -33,4 +34,25 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
         }
     }
     foreground(bench.current_dir(workspace.root()).args(more))
+}
+
+/// The test that holds `conformance/fuel.json`, with its table shown, or writing the file.
+fn fuel(workspace: &Workspace, record: bool) -> Result<ExitCode> {
+    let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
+    let mut cargo = workspace.cargo();
+    cargo
+        .args([
+            "test",
+            "--quiet",
+            "--locked",
+            "--test",
+            "fuel",
+            "--",
+            "--nocapture",
+        ])
+        .env("PORTCULLIS_WASM", dist.filter);
+    if record {
+        cargo.env("PORTCULLIS_FUEL", "record");
+    }
+    foreground(&mut cargo)
 }
