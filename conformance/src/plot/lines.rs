@@ -3,9 +3,9 @@
 use super::{FAINT, begin, colour, text};
 
 const WIDTH: f64 = 860.0;
-const HEIGHT: f64 = 380.0;
+const HEIGHT: f64 = 360.0;
 const TOP: f64 = 84.0;
-const BOTTOM: f64 = 300.0;
+const BOTTOM: f64 = 284.0;
 
 /// One line.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl Lines {
         let width = WIDTH / self.panels.len().max(1) as f64;
         for (number, panel) in self.panels.iter().enumerate() {
             let left = width * number as f64 + 46.0;
-            svg += &self.panel(panel, left, width * (number as f64 + 1.0) - 14.0);
+            svg += &self.panel(panel, left, width * (number as f64 + 1.0) - 28.0);
         }
         let legend = self.panels.first().map(|panel| panel.lines.as_slice());
         for (number, line) in legend.unwrap_or_default().iter().enumerate() {
@@ -74,14 +74,14 @@ impl Lines {
     fn panel(&self, panel: &Panel, left: f64, right: f64) -> String {
         let points = || panel.lines.iter().flat_map(|line| &line.points);
         let largest = points().map(|(size, _)| *size).fold(10.0, f64::max);
-        // The band with as much room again on both sides, or more where a line needs it.
+        // The band with some room on both sides, and more where a line needs it.
         let room = self.flat.1 - self.flat.0;
         let low = points()
             .map(|(_, value)| *value)
-            .fold(self.flat.0 - room / 2.0, f64::min);
+            .fold(self.flat.0 - room / 5.0, f64::min);
         let high = points()
             .map(|(_, value)| *value)
-            .fold(self.flat.1 + room / 2.0, f64::max);
+            .fold(self.flat.1 + room / 5.0, f64::max);
         let x = |size: f64| left + size.max(1.0).log10() / largest.log10() * (right - left);
         let y = |value: f64| BOTTOM - (value - low) / (high - low) * (BOTTOM - TOP);
         let mut svg = text(

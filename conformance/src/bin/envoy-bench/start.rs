@@ -32,11 +32,19 @@ pub(crate) struct Start {
 /// Starts with one number of workers.
 struct Total {
     workers: u32,
-    bare: Vec<f64>,
-    guarded: Vec<f64>,
-    /// Resident memory in KiB once live.
-    bare_memory: u64,
-    guarded_memory: u64,
+    bare: Vec<Live>,
+    guarded: Vec<Live>,
+}
+
+/// An Envoy at the moment when it is live.
+#[derive(Clone, Copy)]
+struct Live {
+    /// Since it was started.
+    time: f64,
+    /// What it used of all cores: more than `time`, because the module is compiled by several threads.
+    cpu: f64,
+    /// Resident memory in KiB.
+    memory: u64,
 }
 
 /// One start by its log.
@@ -58,18 +66,12 @@ pub(crate) fn measure(wasm: &Path, tokens: &Tokens) -> Result<Start> {
             workers,
             bare: Vec::new(),
             guarded: Vec::new(),
-            bare_memory: 0,
-            guarded_memory: 0,
         });
     }
     for _ in 0..ROUNDS {
         for total in &mut totals {
-            let (time, memory) = once(&bare, total.workers)?;
-            total.bare.push(time);
-            total.bare_memory = memory;
-            let (time, memory) = once(&guarded, total.workers)?;
-            total.guarded.push(time);
-            total.guarded_memory = memory;
+            total.bare.push(once(&bare, total.workers)?);
+            total.guarded.push(once(&guarded, total.workers)?);
         }
         parts.push(traced(&guarded)?);
     }
@@ -80,7 +82,7 @@ pub(crate) fn measure(wasm: &Path, tokens: &Tokens) -> Result<Start> {
     })
 }
 
-fn once(contender: &Contender, workers: u32) -> Result<(f64, u64)> {
+fn once(contender: &Contender, workers: u32) -> Result<Live> {
     let options = Options {
         concurrency: workers,
         component_log_level: "wasm:warning".to_owned(),
@@ -89,8 +91,11 @@ fn once(contender: &Contender, workers: u32) -> Result<(f64, u64)> {
     let bootstrap = bootstrap(vec![contender.listener.clone()], Vec::new());
     let begun = Instant::now();
     let envoy = Envoy::start(&bootstrap, &options)?;
-    let live = begun.elapsed().as_secs_f64() * 1000.0;
-    Ok((live, process::resident_memory(envoy.pid())?))
+    Ok(Live {
+        time: begun.elapsed().as_secs_f64() * 1000.0,
+        cpu: process::cpu_time(envoy.pid())?.as_secs_f64() * 1000.0,
+        memory: process::resident_memory(envoy.pid())?,
+    })
 }
 
 fn traced(contender: &Contender) -> Result<Parts> {
@@ -154,8 +159,8 @@ fn parts(log: &[String]) -> Result<Parts> {
 impl Start {
     /// To live with one guarded listener and one worker: median and least.
     pub(crate) fn guarded(&self) -> Option<(f64, f64)> {
-        let one = self.totals.first()?;
-        Some((median(&one.guarded), least(&one.guarded)))
+        let times = times(&self.totals.first()?.guarded);
+        Some((median(&times), least(&times)))
     }
 
     fn compile(&self) -> Vec<f64> {
@@ -189,22 +194,21 @@ impl Start {
             &self.vms(|vm| vm.1),
         );
         for total in &self.totals {
-            let workers = total.workers;
-            row(
-                &format!("to live, no filter, {workers} worker(s)"),
-                &total.bare,
-            );
-            row(
-                &format!("to live, one guarded listener, {workers} worker(s)"),
-                &total.guarded,
-            );
+            for (which, lives) in [
+                ("no filter", &total.bare),
+                ("one guarded listener", &total.guarded),
+            ] {
+                let what = format!("to live, {which}, {} worker(s)", total.workers);
+                row(&what, &times(lives));
+                row("    CPU time until then, all threads", &cpu(lives));
+            }
         }
         for total in &self.totals {
             text += &format!(
                 "  resident memory with {} worker(s): {} MiB without filter, {} MiB with\n",
                 total.workers,
-                total.bare_memory / 1024,
-                total.guarded_memory / 1024
+                memory(&total.bare) / 1024,
+                memory(&total.guarded) / 1024
             );
         }
         text
@@ -220,13 +224,31 @@ impl Start {
             "configure_ms": figures(&self.vms(|vm| vm.1)),
             "to_live": self.totals.iter().map(|total| json!({
                 "workers": total.workers,
-                "bare_ms": figures(&total.bare),
-                "guarded_ms": figures(&total.guarded),
-                "bare_resident_kib": total.bare_memory,
-                "guarded_resident_kib": total.guarded_memory,
+                "bare_ms": figures(&times(&total.bare)),
+                "bare_cpu_ms": figures(&cpu(&total.bare)),
+                "bare_resident_kib": memory(&total.bare),
+                "guarded_ms": figures(&times(&total.guarded)),
+                "guarded_cpu_ms": figures(&cpu(&total.guarded)),
+                "guarded_resident_kib": memory(&total.guarded),
             })).collect::<Vec<_>>(),
         })
     }
+}
+
+fn times(lives: &[Live]) -> Vec<f64> {
+    lives.iter().map(|live| live.time).collect()
+}
+
+fn cpu(lives: &[Live]) -> Vec<f64> {
+    lives.iter().map(|live| live.cpu).collect()
+}
+
+fn memory(lives: &[Live]) -> u64 {
+    lives
+        .iter()
+        .map(|live| live.memory)
+        .max()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
