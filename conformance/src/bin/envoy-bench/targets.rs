@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::contenders::{EXT_AUTHZ, GUARD_ALONE, GUARD_FIRST, GUARD_WARM, JWT_AUTHN, NATIVE_PAIR};
+use crate::contenders::{
+    EXT_AUTHZ, GUARD_ALONE, GUARD_FIRST, GUARD_SILENT, GUARD_WARM, JWT_AUTHN, NATIVE_PAIR,
+};
 use crate::measured::Field;
 use crate::start::Start;
 
@@ -69,10 +71,17 @@ pub(crate) struct Judged {
 const ALGORITHMS: [&str; 3] = ["RS256", "ES256", "EdDSA"];
 
 /// What is promised: in words, by whom, compared with whom, and the limits for [`ALGORITHMS`].
-const PROMISES: [(&str, &str, &str, [Limit; 3]); 4] = [
+const PROMISES: [(&str, &str, &str, [Limit; 3]); 6] = [
     (
         "warm / jwt_authn with cache + RBAC",
         GUARD_WARM,
+        NATIVE_PAIR,
+        [Limit::Ratio(1.5); 3],
+    ),
+    // Neither of the two it is compared with tells of its decisions, so the same without audit lines is judged too.
+    (
+        "the same, audit log: none",
+        GUARD_SILENT,
         NATIVE_PAIR,
         [Limit::Ratio(1.5); 3],
     ),
@@ -85,6 +94,12 @@ const PROMISES: [(&str, &str, &str, [Limit; 3]); 4] = [
     (
         "HTTP ext_authz / warm (Envoy's CPU alone)",
         GUARD_WARM,
+        EXT_AUTHZ,
+        [Limit::TimesLess(6.0); 3],
+    ),
+    (
+        "the same, audit log: none",
+        GUARD_SILENT,
         EXT_AUTHZ,
         [Limit::TimesLess(6.0); 3],
     ),
@@ -210,6 +225,7 @@ mod tests {
     #[test]
     fn who_did_not_take_part_is_not_judged() {
         let mut field = field(32, 120);
+        assert_eq!(judge(&field, None).len(), 4, "nobody is silent");
         field.0.retain(|one| one.name != EXT_AUTHZ);
         assert_eq!(judge(&field, None).len(), 3);
     }
