@@ -62,6 +62,12 @@ impl Worker {
             .is_some_and(|stream| stream.ending.is_none() && stream.request.sent.is_some())
     }
 
+    /// The stream was broken off. Cheaper than [`Worker::outcome`].
+    pub(crate) fn is_reset(&self, id: StreamId) -> bool {
+        self.stream(id)
+            .is_some_and(|stream| matches!(stream.ending, Some(Ending::Reset(_))))
+    }
+
     fn stream(&self, id: StreamId) -> Option<&Stream> {
         let live = self.guest.store.data().streams.get(&id.0);
         live.or(self.ended.get(&id.0))

@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
-use host_test::serve::{AccessLine, Options, Origin, Server, StartError};
-use host_test::{FailurePolicy, Level, LogLine, Module};
+use host_test::serve::{AccessLine, Options, Origin, Server, StartError, Upstream};
+use host_test::{FailurePolicy, Level, LogLine, Message, Module};
 
 use super::plugin::Plugin;
 
@@ -31,8 +31,11 @@ pub(crate) struct Serve {
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// Where forwarded requests go, http://HOST:PORT
-    #[arg(long, value_name = "URL")]
-    upstream: Origin,
+    #[arg(long, value_name = "URL", required_unless_present = "answer")]
+    upstream: Option<Origin>,
+    /// Answer forwarded requests with this status instead, for measuring the filter alone
+    #[arg(long, value_name = "STATUS", conflicts_with = "upstream", value_parser = clap::value_parser!(u16).range(200..600))]
+    answer: Option<u16>,
     /// Where callouts to a cluster go; may be given several times
     #[arg(long, value_name = "NAME=URL", value_parser = cluster)]
     cluster: Vec<(String, Origin)>,
@@ -75,8 +78,10 @@ impl Serve {
     }
 
     async fn serve(&self) -> Result<ExitCode> {
-        let module = self.plugin.module(Module::compile_for)?;
-        let server = match Server::start(&module, self.plugin.plugin()?, self.options()).await {
+        let module = self.plugin.module(Module::compile_for_speed)?;
+        let options = self.options()?;
+        let upstream = options.upstream.to_string();
+        let server = match Server::start(&module, self.plugin.plugin()?, options).await {
             Ok(server) => server,
             Err(error @ StartError::Configuration { .. }) => {
                 eprintln!("host-test: {error}");
@@ -85,9 +90,8 @@ impl Serve {
             Err(error) => return Err(error.into()),
         };
         eprintln!(
-            "listening on http://{}, forwarding to {}",
+            "listening on http://{}, forwarding to {upstream}",
             server.address(),
-            self.upstream
         );
         told_to_stop().await?;
         eprintln!("stopping");
@@ -95,8 +99,13 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn options(&self) -> Options {
-        let mut options = Options::new(self.listen, self.upstream.clone());
+    fn options(&self) -> Result<Options> {
+        let upstream = match (&self.upstream, self.answer) {
+            (Some(origin), _) => Upstream::Origin(origin.clone()),
+            (None, Some(status)) => Upstream::Answer(Message::response(status)),
+            (None, None) => bail!("--upstream or --answer is needed"),
+        };
+        let mut options = Options::new(self.listen, upstream);
         let facts = self.plugin.host.facts();
         options.host.limits = (facts.limits)();
         options.host.reload_backoff = facts.reload_backoff;
@@ -122,7 +131,7 @@ impl Serve {
                 let _ = writeln!(std::io::stderr(), "{}: {}", line.level, line.message);
             }));
         }
-        options
+        Ok(options)
     }
 }
 

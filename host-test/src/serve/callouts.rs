@@ -8,7 +8,7 @@ use hyper::body::{Bytes, Frame, Incoming};
 use crate::callout::{Callout, CalloutReply};
 use crate::http::{Headers, Message};
 
-use super::origin::{Failure, Origin};
+use super::origin::{Failure, Pool};
 use super::outbound;
 use super::pipe::Pipe;
 
@@ -16,18 +16,18 @@ use super::pipe::Pipe;
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// Makes the callout and waits for its end.
-pub(crate) async fn call(origin: Origin, callout: Callout, longest_body: usize) -> CalloutReply {
+pub(crate) async fn call(pool: Pool, callout: Callout, longest_body: usize) -> CalloutReply {
     let patience = callout.timeout.unwrap_or(LONGEST);
-    match tokio::time::timeout(patience, exchange(&origin, callout, longest_body)).await {
+    match tokio::time::timeout(patience, exchange(&pool, callout, longest_body)).await {
         Ok(reply) => reply,
         Err(_) => CalloutReply::TimedOut,
     }
 }
 
-async fn exchange(origin: &Origin, callout: Callout, longest_body: usize) -> CalloutReply {
+async fn exchange(pool: &Pool, callout: Callout, longest_body: usize) -> CalloutReply {
     let (pieces, pipe) = Pipe::new();
     let pipe = if callout.body.is_empty() && callout.trailers.is_empty() {
-        Pipe::empty()
+        Pipe::Empty
     } else {
         pipe
     };
@@ -43,7 +43,7 @@ async fn exchange(origin: &Origin, callout: Callout, longest_body: usize) -> Cal
         let _ = pieces.try_send(Ok(Frame::trailers(trailers)));
     }
     drop(pieces);
-    let (response, lease) = match origin.send(request).await {
+    let (response, lease) = match pool.send(request).await {
         Ok(answered) => answered,
         Err(Failure::Refused(_) | Failure::Broken(_)) => return CalloutReply::Refused,
     };

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::http::Message;
 use crate::log::LogLine;
 use crate::options::HostOptions;
 
@@ -15,6 +16,33 @@ use super::origin::Origin;
 /// Hears lines, from any thread.
 pub type Listener<Line> = Arc<dyn Fn(&Line) + Send + Sync>;
 
+/// Where requests go that the filter let through.
+#[derive(Clone, Debug)]
+pub enum Upstream {
+    /// A server.
+    Origin(Origin),
+    /// Nowhere: they get this response at once, and the filter sees it as an upstream's. For measuring.
+    Answer(Message),
+}
+
+impl From<Origin> for Upstream {
+    fn from(origin: Origin) -> Self {
+        Self::Origin(origin)
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Origin(origin) => write!(f, "{origin}"),
+            Self::Answer(message) => {
+                let status = message.headers.text(":status").unwrap_or_default();
+                write!(f, "nowhere, answering {status}")
+            }
+        }
+    }
+}
+
 /// Options of a server. Begin with [`Options::new`].
 #[derive(Clone)]
 #[non_exhaustive]
@@ -22,7 +50,7 @@ pub struct Options {
     /// Where to listen; port 0 is any free one.
     pub listen: SocketAddr,
     /// Where forwarded requests go.
-    pub upstream: Origin,
+    pub upstream: Upstream,
     /// Where callouts go, by cluster name. Others fail at once.
     pub clusters: BTreeMap<String, Origin>,
     /// VMs, each on a thread of its own.
@@ -48,7 +76,7 @@ pub struct Options {
 
 impl Options {
     /// Listens there and forwards to that upstream; everything else as usual.
-    pub fn new(listen: SocketAddr, upstream: Origin) -> Self {
+    pub fn new(listen: SocketAddr, upstream: impl Into<Upstream>) -> Self {
         let host = HostOptions {
             keep_bodies: false,
             // Envoy's least time between two reloads of a failed VM.
@@ -57,7 +85,7 @@ impl Options {
         };
         Self {
             listen,
-            upstream,
+            upstream: upstream.into(),
             clusters: BTreeMap::new(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             host,

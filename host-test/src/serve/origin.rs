@@ -1,8 +1,9 @@
-//! An origin server (`http://HOST:PORT`) and the connections kept open to it.
+//! An origin server (`http://HOST:PORT`), and the connections that one worker keeps open to it.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -12,12 +13,11 @@ use tokio::net::TcpStream;
 
 use super::pipe::Pipe;
 
-/// Where requests go. Clones share their idle connections.
-#[derive(Clone)]
+/// Where requests go.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Origin {
     host: String,
     port: u16,
-    idle: Arc<Mutex<Vec<SendRequest<Pipe>>>>,
 }
 
 /// Why a text is no origin.
@@ -73,7 +73,6 @@ impl FromStr for Origin {
                 .trim_end_matches(']')
                 .to_owned(),
             port: authority.port_u16().unwrap_or(80),
-            idle: Arc::default(),
         })
     }
 }
@@ -104,45 +103,53 @@ impl fmt::Display for Failure {
     }
 }
 
+/// An origin and idle connections to it. Clones share them; they never leave their thread.
+#[derive(Clone)]
+pub(crate) struct Pool(Rc<Inner>);
+
+struct Inner {
+    origin: Origin,
+    idle: RefCell<Vec<SendRequest<Pipe>>>,
+}
+
 /// A connection that an exchange used; given back when its response has been read to the end.
 pub(crate) struct Lease {
-    origin: Origin,
+    pool: Pool,
     sender: SendRequest<Pipe>,
 }
 
 impl Lease {
     /// Keeps the connection for the next request.
     pub(crate) fn give_back(self) {
-        let mut idle = self
-            .origin
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self.pool.0.idle.borrow_mut();
         if !self.sender.is_closed() && idle.len() < MOST_IDLE {
             idle.push(self.sender);
         }
     }
 }
 
-/// Idle connections kept to one origin.
+/// Idle connections that one worker keeps to one origin.
 const MOST_IDLE: usize = 64;
 
-impl Origin {
+impl Pool {
+    pub(crate) fn new(origin: &Origin) -> Self {
+        Self(Rc::new(Inner {
+            origin: origin.clone(),
+            idle: RefCell::default(),
+        }))
+    }
+
     /// Sends a request. An idle connection that turns out closed is replaced by a fresh one, as long as nothing was sent.
     pub(crate) async fn send(
         &self,
         mut request: Request<Pipe>,
     ) -> Result<(Response<Incoming>, Lease), Failure> {
         loop {
-            let idle = self
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .pop();
+            let idle = self.0.idle.borrow_mut().pop();
             let (mut sender, fresh) = match idle {
                 Some(sender) if sender.is_closed() => continue,
                 Some(sender) => (sender, false),
-                None => (self.connect().await?, true),
+                None => (self.0.origin.connect().await?, true),
             };
             let ready = sender.ready().await;
             if ready.is_err() && !fresh {
@@ -150,8 +157,8 @@ impl Origin {
             }
             match sender.try_send_request(request).await {
                 Ok(response) => {
-                    let origin = self.clone();
-                    return Ok((response, Lease { origin, sender }));
+                    let pool = self.clone();
+                    return Ok((response, Lease { pool, sender }));
                 }
                 Err(mut error) => match error.take_message() {
                     Some(unsent) if !fresh => request = unsent,
@@ -160,7 +167,9 @@ impl Origin {
             }
         }
     }
+}
 
+impl Origin {
     async fn connect(&self) -> Result<SendRequest<Pipe>, Failure> {
         let refused = |error: String| Failure::Refused(format!("delayed connect error: {error}"));
         let address = (self.host.as_str(), self.port);
@@ -173,7 +182,7 @@ impl Origin {
         let (sender, connection) = handshake(io)
             .await
             .map_err(|error| refused(error.to_string()))?;
-        tokio::spawn(async move {
+        tokio::task::spawn_local(async move {
             // Its end is seen by whoever waits for a response.
             let _ = connection.await;
         });

@@ -58,10 +58,10 @@ pub(crate) fn request(headers: &Headers, body: Pipe) -> Result<Request<Pipe>, Un
     Ok(request)
 }
 
-/// The response for the client.
-pub(crate) fn response(headers: &Headers, body: Pipe) -> Result<Response<Pipe>, Unwritable> {
+/// The response for the client, without its body.
+pub(crate) fn response(headers: &Headers) -> Result<Response<()>, Unwritable> {
     let status = headers.get(":status").unwrap_or_default();
-    let mut response = Response::new(body);
+    let mut response = Response::new(());
     *response.status_mut() =
         StatusCode::from_bytes(status).map_err(|_| Unwritable("status".to_owned()))?;
     *response.headers_mut() = fields(headers)?;
@@ -94,13 +94,13 @@ mod tests {
     #[test]
     fn the_target_is_the_path_byte_for_byte() {
         for path in ["/", "/a%2Fb?c=%20", "/a//../b", "/ü?\u{e4}"] {
-            match request(&head(path), Pipe::empty()) {
+            match request(&head(path), Pipe::Empty) {
                 Ok(request) => assert_eq!(request.uri().path_and_query().unwrap().as_str(), path),
                 Err(refused) => assert!(refused.0.starts_with("path"), "{path}: {refused:?}"),
             }
         }
         for path in ["", "/a b", "/a#b", "/a\nb"] {
-            assert!(request(&head(path), Pipe::empty()).is_err(), "{path:?}");
+            assert!(request(&head(path), Pipe::Empty).is_err(), "{path:?}");
         }
     }
 
@@ -108,9 +108,9 @@ mod tests {
     fn a_field_that_no_message_can_have_is_refused() {
         let mut headers = head("/");
         headers.add("x-b", "1\r\nx-c: 2");
-        assert!(request(&headers, Pipe::empty()).is_err());
+        assert!(request(&headers, Pipe::Empty).is_err());
         let mut headers = head("/");
         headers.add("x b", "1");
-        assert!(request(&headers, Pipe::empty()).is_err());
+        assert!(request(&headers, Pipe::Empty).is_err());
     }
 }

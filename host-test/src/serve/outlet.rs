@@ -8,12 +8,14 @@ use tokio::sync::mpsc;
 use crate::http::Headers;
 
 use super::outbound;
-use super::pipe::Piece;
+use super::pipe::{Broken, Piece, Pipe};
 
 /// Pieces on their way into a pipe.
 #[derive(Default)]
 pub(crate) struct Outlet {
-    pub(crate) pipe: Option<mpsc::Sender<Piece>>,
+    pipe: Option<mpsc::Sender<Piece>>,
+    /// Pieces are taken: the head came, and the reader has not left.
+    open: bool,
     pub(crate) waiting: VecDeque<Piece>,
     pub(crate) ended: bool,
     /// Bytes that the head promised and that have not been taken yet.
@@ -21,6 +23,56 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
+    /// One that takes nothing and is done.
+    pub(crate) fn done() -> Self {
+        Self {
+            ended: true,
+            ..Self::default()
+        }
+    }
+
+    /// The head came: pieces may follow.
+    pub(crate) const fn begin(&mut self, promised: Option<u64>) {
+        self.open = true;
+        self.promised = promised;
+    }
+
+    /// The reading end, when the head goes. What is whole by then goes at once.
+    pub(crate) fn body(&mut self) -> Pipe {
+        if self.ended && self.waiting.is_empty() {
+            self.open = false;
+            return Pipe::Empty;
+        }
+        if self.ended
+            && self.waiting.len() == 1
+            && let Some(Ok(frame)) = self.waiting.pop_front()
+        {
+            match frame.into_data() {
+                Ok(bytes) => {
+                    self.open = false;
+                    return Pipe::whole(bytes);
+                }
+                Err(frame) => self.waiting.push_front(Ok(frame)),
+            }
+        }
+        let (sender, pipe) = Pipe::new();
+        self.pipe = Some(sender);
+        pipe
+    }
+
+    /// Nobody reads it: pieces come to nothing, only its end is noted.
+    pub(crate) fn discard(&mut self) {
+        self.open = false;
+        self.waiting.clear();
+    }
+
+    /// Cuts the message: its reader must not take it for whole.
+    pub(crate) fn cut(&mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            let _ = pipe.try_send(Err(Broken));
+        }
+    }
+
     /// The pipe takes a piece now; pending while there is none to take.
     pub(crate) async fn flow(&mut self) -> bool {
         let Some(pipe) = self.pipe.clone() else {
@@ -49,6 +101,7 @@ impl Outlet {
     /// The reader takes no more. True when it has all that it was promised.
     fn close(&mut self) -> bool {
         self.pipe = None;
+        self.open = false;
         self.waiting.clear();
         self.promised == Some(0)
     }
@@ -61,7 +114,7 @@ impl Outlet {
     }
 
     fn push(&mut self, piece: Piece, end: bool) {
-        if self.pipe.is_some() {
+        if self.open {
             self.waiting.push_back(piece);
         }
         self.finish(end);

@@ -23,25 +23,29 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// The reading end.
-pub(crate) struct Pipe {
-    pieces: Option<mpsc::Receiver<Piece>>,
+pub(crate) enum Pipe {
+    /// A body without anything in it.
+    Empty,
+    /// All of it at once; none once it was read.
+    Whole(Option<Bytes>),
+    /// Piece by piece.
+    Pieces(mpsc::Receiver<Piece>),
 }
 
 impl Pipe {
-    /// A body without anything in it.
-    pub(crate) const fn empty() -> Self {
-        Self { pieces: None }
+    /// A body that is there already.
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        if bytes.is_empty() {
+            Self::Empty
+        } else {
+            Self::Whole(Some(bytes))
+        }
     }
 
     /// Both ends; a few pieces fit in between.
     pub(crate) fn new() -> (mpsc::Sender<Piece>, Self) {
         let (sender, receiver) = mpsc::channel(4);
-        (
-            sender,
-            Self {
-                pieces: Some(receiver),
-            },
-        )
+        (sender, Self::Pieces(receiver))
     }
 }
 
@@ -50,21 +54,24 @@ impl Body for Pipe {
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Piece>> {
-        match &mut self.pieces {
-            Some(pieces) => pieces.poll_recv(context),
-            None => Poll::Ready(None),
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Pieces(pieces) => pieces.poll_recv(context),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.pieces.is_none()
+        matches!(self, Self::Empty | Self::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.pieces.is_none() {
-            SizeHint::with_exact(0)
-        } else {
-            SizeHint::default()
+        match self {
+            Self::Empty | Self::Whole(None) => SizeHint::with_exact(0),
+            Self::Whole(Some(bytes)) => {
+                SizeHint::with_exact(u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+            }
+            Self::Pieces(_) => SizeHint::default(),
         }
     }
 }

@@ -2,12 +2,10 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::module::Module;
@@ -15,9 +13,9 @@ use crate::options::{Clusters, HostOptions, PluginConfig};
 use crate::process::Process;
 use crate::worker::Worker;
 
-use super::listener::{Front, accept};
+use super::listener::accept;
 use super::options::{Options, StartError};
-use super::vm_thread::{Command, VmThread};
+use super::thread::{Notice, Thread};
 
 /// A server. It ends with [`Server::stop`]; dropped, it ends without waiting for open requests.
 pub struct Server {
@@ -25,7 +23,7 @@ pub struct Server {
     process: Process,
     stop: watch::Sender<bool>,
     accepting: tokio::task::JoinHandle<()>,
-    workers: Vec<Sender<Command>>,
+    workers: Vec<UnboundedSender<Notice>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -38,7 +36,8 @@ impl std::fmt::Debug for Server {
 }
 
 impl Server {
-    /// Starts the filter in every worker, then listens. Must be called in a Tokio runtime, which carries the connections.
+    /// Starts the filter in every worker, then listens. Must be called in a Tokio runtime, which accepts connections; they are
+    /// served on threads of their own, one a worker.
     ///
     /// # Errors
     /// When the filter refuses its configuration, or the address can't be listened on.
@@ -71,32 +70,31 @@ impl Server {
         let listen = |error| StartError::Listen(options.listen, error);
         let listener = TcpListener::bind(options.listen).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
+        let (stop, stopped) = watch::channel(false);
         let mut workers = Vec::new();
         let mut threads = Vec::new();
         for (index, worker) in started.into_iter().enumerate() {
-            let (sender, commands) = std::sync::mpsc::channel();
-            let vm = VmThread::new(
+            let (sender, notices) = tokio::sync::mpsc::unbounded_channel();
+            let thread = Thread {
                 worker,
-                Arc::clone(&options),
-                Handle::current(),
-                commands,
-                sender.clone(),
-            );
+                options: Arc::clone(&options),
+                runtime: tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .map_err(StartError::Thread)?,
+                notices,
+                own: sender.clone(),
+                stop: stopped.clone(),
+                address,
+            };
             let thread = std::thread::Builder::new()
                 .name(format!("vm-{index}"))
-                .spawn(move || vm.run())
+                .spawn(move || thread.run())
                 .map_err(StartError::Thread)?;
             workers.push(sender);
             threads.push(thread);
         }
-        let (stop, stopped) = watch::channel(false);
-        let front = Arc::new(Front {
-            options,
-            workers: workers.clone(),
-            address,
-            numbers: AtomicU64::new(1),
-        });
-        let accepting = tokio::spawn(accept(front, listener, stopped));
+        let accepting = tokio::spawn(accept(options, workers.clone(), listener, stopped));
         Ok(Self {
             address,
             process,
@@ -134,7 +132,7 @@ impl Server {
 
     fn end_workers(&self) {
         for worker in &self.workers {
-            let _ = worker.send(Command::Stop);
+            let _ = worker.send(Notice::Stop);
         }
     }
 }

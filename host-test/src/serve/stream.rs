@@ -1,67 +1,76 @@
-//! One request on its way: a task between the client's connection, the worker thread, and the upstream.
+//! One request on its way: between the client's connection, the VM of its thread, and the upstream.
 
-use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::rc::Rc;
 
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::http::{Headers, Message};
+use crate::http::{Connection, Headers, Message};
 use crate::stream::{Direction, Part, ResetBy};
 
-use super::options::Options;
+use super::options::Upstream;
 use super::origin::{Failure, Lease};
 use super::outbound;
 use super::outlet::Outlet;
-use super::pipe::{Broken, Pipe};
-use super::vm_thread::{Command, Update};
+use super::pipe::Pipe;
+use super::room::{Command, Room, Update};
 
-/// A stream's line to its worker. Dropped, it ends the stream there, whatever became of the task.
-pub(crate) struct Line {
-    pub(crate) number: u64,
-    pub(crate) worker: Sender<Command>,
-}
-
-impl Line {
-    fn say(&self, command: Command) {
-        // A worker that has ended takes no streams; their tasks see the closed updates.
-        let _ = self.worker.send(command);
-    }
+/// A stream's line to its VM. Dropped, it ends the stream there, whatever became of the task.
+struct Line {
+    number: u64,
+    room: Rc<Room>,
+    /// To be dropped now would mean that the client has left.
+    client_waits: bool,
 }
 
 impl Drop for Line {
     fn drop(&mut self) {
-        self.say(Command::Finish(self.number));
+        if self.client_waits {
+            self.room.say(Command::Reset(self.number, ResetBy::Client));
+        }
+        self.room.say(Command::Finish(self.number));
     }
 }
 
 type Answer = Result<(Response<Incoming>, Lease), Failure>;
 
-/// The task's state.
-pub(crate) struct StreamTask {
-    line: Line,
-    options: Arc<Options>,
-    updates: UnboundedReceiver<Update>,
-    /// The client's body, until it ends.
-    client: Option<Incoming>,
-    /// Where the response's head goes.
-    head: Option<oneshot::Sender<Response<Pipe>>>,
-    to_client: Outlet,
-    to_upstream: Outlet,
-    /// The upstream's head, when it is awaited, and until when.
-    answer: Option<(oneshot::Receiver<Answer>, Instant)>,
-    upstream: Option<(Incoming, Lease)>,
-    request_held: bool,
-    response_held: bool,
-    /// Commands that the worker has not taken yet.
-    unanswered: usize,
+/// The response's head on its way to the client.
+enum Head {
+    Awaited,
+    /// Made, and not given to the connection yet.
+    Ready(Response<()>),
+    Sent,
 }
 
-/// What woke the task.
+/// A stream.
+pub(crate) struct Stream {
+    line: Line,
+    /// What other events than its own did to the stream.
+    updates: UnboundedReceiver<Update>,
+    /// Answers to its own commands that have not been looked at.
+    pending: VecDeque<Update>,
+    /// The client's body, until it ends.
+    client: Option<Incoming>,
+    head: Head,
+    to_client: Outlet,
+    to_upstream: Outlet,
+    /// The upstream's head, when it is awaited.
+    answer: Option<Pin<Box<dyn Future<Output = Event>>>>,
+    upstream: Option<(Incoming, Lease)>,
+    /// The server answers in the upstream's place once the request has ended.
+    answers_itself: bool,
+    request_held: bool,
+    response_held: bool,
+    /// The messages were cut.
+    broken: bool,
+}
+
+/// What moves a stream.
 enum Event {
     Update(Option<Update>),
     ClientFrame(Option<Result<Frame<Bytes>, hyper::Error>>),
@@ -74,58 +83,117 @@ enum Event {
     Idle,
 }
 
-impl StreamTask {
-    pub(crate) fn new(
-        line: Line,
-        options: Arc<Options>,
-        updates: UnboundedReceiver<Update>,
+/// Pieces of the upstream's body that may go with its head, if they have come with it.
+const WITH_HEAD: usize = 4;
+
+impl Stream {
+    /// Opens a stream and shows the filter its head.
+    pub(crate) fn open(
+        room: Rc<Room>,
+        connection: Connection,
+        headers: Headers,
         client: Option<Incoming>,
-        head: oneshot::Sender<Response<Pipe>>,
     ) -> Self {
-        Self {
-            line,
-            options,
+        let (sender, updates) = tokio::sync::mpsc::unbounded_channel();
+        let number = room.number();
+        room.say(Command::Open {
+            number,
+            connection,
+            updates: sender,
+        });
+        let mut stream = Self {
+            line: Line {
+                number,
+                room,
+                client_waits: true,
+            },
             updates,
-            client,
-            head: Some(head),
+            pending: VecDeque::new(),
+            head: Head::Awaited,
             to_client: Outlet::default(),
             to_upstream: Outlet::default(),
             answer: None,
             upstream: None,
+            answers_itself: false,
             request_held: false,
             response_held: false,
-            // The head that came with the stream.
-            unanswered: 1,
+            broken: false,
+            client: None,
+        };
+        let end = client.is_none();
+        stream.client = client;
+        stream.say(Command::Headers(number, Direction::Request, headers, end));
+        stream
+    }
+
+    /// Runs until there is a response to begin with, with its body if that is whole; none when the connection is to be cut.
+    pub(crate) async fn until_head(&mut self) -> Option<Response<Pipe>> {
+        let mut goes_on = true;
+        while goes_on && self.settle() {
+            if matches!(self.head, Head::Ready(_)) {
+                self.gather().await;
+                break;
+            }
+            let event = self.next().await;
+            goes_on = self.handle(event);
+        }
+        self.line.client_waits = false;
+        match std::mem::replace(&mut self.head, Head::Sent) {
+            Head::Ready(response) => {
+                let pipe = self.to_client.body();
+                if self.broken {
+                    self.to_client.cut();
+                }
+                Some(response.map(|()| pipe))
+            }
+            Head::Awaited | Head::Sent => None,
         }
     }
 
-    /// Runs the stream to its end.
-    pub(crate) async fn run(mut self) {
-        loop {
-            let event = self.next().await;
-            if !self.handle(event) {
+    /// Takes of the upstream's body what has come with its head.
+    async fn gather(&mut self) {
+        for _ in 0..WITH_HEAD {
+            if self.response_held || self.to_client.ended || self.broken {
                 return;
             }
-            if self.to_client.is_done() && self.head.is_none() {
+            let frame = tokio::select! {
+                biased;
+                frame = upstream_frame(&mut self.upstream) => frame,
+                () = std::future::ready(()) => return,
+            };
+            if !self.upstream_sent(frame) || !self.settle() {
+                return;
+            }
+        }
+    }
+
+    /// Nothing is left to do once the response has been given away.
+    pub(crate) fn is_over(&self) -> bool {
+        self.broken || self.to_client.is_done()
+    }
+
+    /// Runs the rest of the stream.
+    pub(crate) async fn run(mut self) {
+        while self.settle() && !self.is_over() {
+            let event = self.next().await;
+            if !self.handle(event) {
                 return;
             }
         }
     }
 
     async fn next(&mut self) -> Event {
-        let idle = tokio::time::sleep(self.options.idle_timeout);
-        let reads_client =
-            !self.request_held && self.unanswered == 0 && self.to_upstream.waiting.is_empty();
-        let reads_upstream =
-            !self.response_held && self.unanswered == 0 && self.to_client.waiting.is_empty();
+        let idle = tokio::time::sleep(self.line.room.options.idle_timeout);
+        let reads_client = !self.request_held && self.to_upstream.waiting.is_empty();
+        let reads_upstream = !self.response_held && self.to_client.waiting.is_empty();
         tokio::select! {
+            biased;
             update = self.updates.recv() => Event::Update(update),
             sent = self.to_client.flow() => if sent { Event::Sent } else { Event::ClientLeft },
             sent = self.to_upstream.flow() => if sent { Event::Sent } else { Event::UpstreamDeaf },
-            () = gone(&mut self.head) => Event::ClientLeft,
-            frame = frame(&mut self.client), if reads_client => Event::ClientFrame(frame),
-            answer = answered(&mut self.answer) => answer,
+            event = answered(&mut self.answer) => event,
             frame = upstream_frame(&mut self.upstream), if reads_upstream => Event::UpstreamFrame(frame),
+            frame = frame(&mut self.client), if reads_client => Event::ClientFrame(frame),
             () = idle => Event::Idle,
         }
     }
@@ -133,22 +201,16 @@ impl StreamTask {
     /// False when the stream is over.
     fn handle(&mut self, event: Event) -> bool {
         match event {
-            Event::Update(Some(update)) => return self.apply(update),
-            // The worker has ended.
+            Event::Update(Some(update)) => self.pending.push_back(update),
+            // The VM knows nothing of it any more.
             Event::Update(None) => return false,
             Event::Sent => {}
             Event::ClientLeft => {
-                self.line
-                    .say(Command::Reset(self.line.number, ResetBy::Client));
+                self.reset(ResetBy::Client);
                 return false;
             }
             // An upstream may answer before it has read everything.
-            Event::UpstreamDeaf => {
-                self.to_upstream = Outlet {
-                    ended: true,
-                    ..Outlet::default()
-                }
-            }
+            Event::UpstreamDeaf => self.to_upstream = Outlet::done(),
             Event::ClientFrame(frame) => return self.client_sent(frame),
             Event::UpstreamHead(answer) => {
                 self.answer = None;
@@ -163,8 +225,7 @@ impl StreamTask {
             }
             Event::UpstreamFrame(frame) => return self.upstream_sent(frame),
             Event::Idle => {
-                self.line
-                    .say(Command::Reset(self.line.number, ResetBy::Client));
+                self.reset(ResetBy::Client);
                 self.answer_client(504, "stream timeout");
                 self.break_off();
                 return false;
@@ -173,9 +234,25 @@ impl StreamTask {
         true
     }
 
+    fn reset(&mut self, by: ResetBy) {
+        self.line.client_waits = false;
+        let number = self.line.number;
+        self.line.room.say(Command::Reset(number, by));
+    }
+
     fn say(&mut self, command: Command) {
-        self.unanswered = self.unanswered.saturating_add(1);
-        self.line.say(command);
+        let update = self.line.room.say(command);
+        self.pending.extend(update);
+    }
+
+    /// Takes what the VM said. False when the stream is over.
+    fn settle(&mut self) -> bool {
+        while let Some(update) = self.pending.pop_front() {
+            if !self.apply(update) {
+                return false;
+            }
+        }
+        true
     }
 
     fn client_sent(&mut self, frame: Option<Result<Frame<Bytes>, hyper::Error>>) -> bool {
@@ -187,8 +264,7 @@ impl StreamTask {
         match frame {
             Some(Ok(frame)) => self.pass(frame, direction, end),
             Some(Err(_)) => {
-                self.line
-                    .say(Command::Reset(self.line.number, ResetBy::Client));
+                self.reset(ResetBy::Client);
                 self.break_off();
                 return false;
             }
@@ -214,8 +290,7 @@ impl StreamTask {
         match frame {
             Some(Ok(frame)) => self.pass(frame, direction, end),
             Some(Err(_)) => {
-                self.line
-                    .say(Command::Reset(self.line.number, ResetBy::Upstream));
+                self.reset(ResetBy::Upstream);
                 self.break_off();
                 return false;
             }
@@ -294,23 +369,35 @@ impl StreamTask {
         ));
     }
 
-    /// Takes what the worker says.
+    /// Takes one update. False when the stream is over.
     fn apply(&mut self, update: Update) -> bool {
-        self.unanswered = self
-            .unanswered
-            .saturating_sub(usize::from(update.answers_command));
         self.request_held = update.request_held;
         self.response_held = update.response_held;
+        let mut head = None;
         for part in update.request {
             match part {
-                Part::Head { headers, end } => self.ask_upstream(&headers, end),
+                Part::Head { headers, end } => {
+                    self.to_upstream.begin(None);
+                    self.to_upstream.finish(end);
+                    head = Some(headers);
+                }
                 Part::Body { bytes, end } => self.to_upstream.push_bytes(bytes, end),
                 Part::Trailers(trailers) => self.to_upstream.push_trailers(&trailers),
             }
         }
+        if let Some(headers) = head {
+            self.ask_upstream(&headers);
+        }
+        if self.answers_itself && self.to_upstream.ended {
+            self.answers_itself = false;
+            self.answer_itself();
+        }
         for part in update.response {
             match part {
-                Part::Head { headers, end } => self.send_head(&headers, end),
+                Part::Head { headers, end } => {
+                    self.make_head(&headers);
+                    self.to_client.finish(end);
+                }
                 Part::Body { bytes, end } => self.to_client.push_bytes(bytes, end),
                 Part::Trailers(trailers) => self.to_client.push_trailers(&trailers),
             }
@@ -322,112 +409,98 @@ impl StreamTask {
         true
     }
 
-    fn ask_upstream(&mut self, headers: &Headers, end: bool) {
-        let pipe = if end {
-            self.to_upstream.finish(true);
-            Pipe::empty()
-        } else {
-            let (sender, pipe) = Pipe::new();
-            self.to_upstream.pipe = Some(sender);
-            pipe
+    /// What of the request's body came with its head goes with it.
+    fn ask_upstream(&mut self, headers: &Headers) {
+        let Some(pool) = self.line.room.upstream.clone() else {
+            self.answers_itself = true;
+            self.to_upstream.discard();
+            return;
         };
-        let request = match outbound::request(headers, pipe) {
+        let request = match outbound::request(headers, self.to_upstream.body()) {
             Ok(request) => request,
             Err(unwritable) => {
                 // What the filter made of the request can't be sent.
-                self.answer_for_upstream(
-                    503,
-                    &format!("the request can't be forwarded: {}", unwritable.0),
-                );
+                let why = format!("the request can't be forwarded: {}", unwritable.0);
+                self.answer_for_upstream(503, &why);
                 return;
             }
         };
-        let (sender, receiver) = oneshot::channel();
-        let origin = self.options.upstream.clone();
-        tokio::spawn(async move {
-            let mut sender: oneshot::Sender<Answer> = sender;
-            tokio::select! {
-                answer = origin.send(request) => {
-                    let _ = sender.send(answer);
-                }
-                // Nobody waits any more: the connection is dropped with the request on it.
-                () = sender.closed() => {}
-            }
-        });
         let now = Instant::now();
-        let until = now
-            .checked_add(self.options.upstream_timeout)
-            .unwrap_or(now);
-        self.answer = Some((receiver, until));
+        let patience = self.line.room.options.upstream_timeout;
+        let until = now.checked_add(patience).unwrap_or(now);
+        // Dropped with the stream: then nobody waits any more, and the connection goes with the request on it.
+        self.answer = Some(Box::pin(async move {
+            match tokio::time::timeout_at(until, pool.send(request)).await {
+                Ok(answer) => Event::UpstreamHead(answer),
+                Err(_) => Event::UpstreamTimedOut,
+            }
+        }));
     }
 
-    fn send_head(&mut self, headers: &Headers, end: bool) {
-        let Some(head) = self.head.take() else {
+    fn answer_itself(&mut self) {
+        self.to_upstream = Outlet::done();
+        let options = std::sync::Arc::clone(&self.line.room.options);
+        let Upstream::Answer(answer) = &options.upstream else {
             return;
         };
-        let pipe = if end {
-            self.to_client.finish(true);
-            Pipe::empty()
-        } else {
-            let (sender, pipe) = Pipe::new();
-            self.to_client.pipe = Some(sender);
-            pipe
-        };
-        self.to_client.promised = headers
-            .text("content-length")
+        let (number, direction) = (self.line.number, Direction::Response);
+        let (headers, end) = (answer.headers.clone(), answer.body.is_empty());
+        self.say(Command::Headers(number, direction, headers, end));
+        if !end {
+            self.say(Command::Body(number, direction, answer.body.clone(), true));
+        }
+    }
+
+    fn make_head(&mut self, headers: &Headers) {
+        if !matches!(self.head, Head::Awaited) {
+            return;
+        }
+        let length = headers.get("content-length").unwrap_or_default();
+        let promised = std::str::from_utf8(length)
+            .ok()
             .and_then(|length| length.parse().ok());
-        match outbound::response(headers, pipe) {
+        match outbound::response(headers) {
             Ok(response) => {
-                // A client that left is noticed by the pipe.
-                let _ = head.send(response);
+                self.head = Head::Ready(response);
+                self.to_client.begin(promised);
             }
-            Err(_) => {
-                self.head = Some(head);
-                self.answer_client(502, "the response can't be sent");
-            }
+            Err(_) => self.answer_client(502, "the response can't be sent"),
         }
     }
 
     /// The last word when the filter can't be asked any more.
     fn answer_client(&mut self, status: u16, body: &'static str) {
-        if let Some(head) = self.head.take() {
-            let _ = head.send(plain(status, body));
-            self.to_client = Outlet {
-                ended: true,
-                ..Outlet::default()
-            };
+        if matches!(self.head, Head::Sent) {
+            return;
         }
+        self.head = Head::Ready(head(status, body.len()));
+        self.to_client = Outlet::default();
+        self.to_client.begin(None);
+        self.to_client.push_bytes(body.into(), true);
     }
 
     /// Cuts both messages: their readers must not take them for whole.
     fn break_off(&mut self) {
-        for outlet in [&mut self.to_client, &mut self.to_upstream] {
-            if let Some(pipe) = outlet.pipe.take() {
-                let _ = pipe.try_send(Err(Broken));
-            }
-        }
+        self.broken = true;
+        self.to_client.cut();
+        self.to_upstream.cut();
     }
 }
 
 /// A response of the host's own.
 pub(crate) fn plain(status: u16, body: &'static str) -> Response<Pipe> {
-    let (pieces, pipe) = Pipe::new();
-    let _ = pieces.try_send(Ok(Frame::data(Bytes::from_static(body.as_bytes()))));
-    let mut response = Response::new(pipe);
-    let length = hyper::header::HeaderValue::from(body.len());
+    head(status, body.len()).map(|()| Pipe::whole(Bytes::from_static(body.as_bytes())))
+}
+
+fn head(status: u16, length: usize) -> Response<()> {
+    let mut response = Response::new(());
+    let length = hyper::header::HeaderValue::from(length);
     response
         .headers_mut()
         .insert(hyper::header::CONTENT_LENGTH, length);
     *response.status_mut() =
         hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     response
-}
-
-async fn gone(head: &mut Option<oneshot::Sender<Response<Pipe>>>) {
-    match head {
-        Some(head) => head.closed().await,
-        None => std::future::pending().await,
-    }
 }
 
 async fn frame(body: &mut Option<Incoming>) -> Option<Result<Frame<Bytes>, hyper::Error>> {
@@ -446,13 +519,9 @@ async fn upstream_frame(
     }
 }
 
-async fn answered(answer: &mut Option<(oneshot::Receiver<Answer>, Instant)>) -> Event {
-    let Some((receiver, until)) = answer else {
-        return std::future::pending().await;
-    };
-    match tokio::time::timeout_at(*until, receiver).await {
-        Ok(Ok(answer)) => Event::UpstreamHead(answer),
-        Ok(Err(_)) => Event::UpstreamHead(Err(Failure::Broken("the exchange ended".to_owned()))),
-        Err(_) => Event::UpstreamTimedOut,
+async fn answered(answer: &mut Option<Pin<Box<dyn Future<Output = Event>>>>) -> Event {
+    match answer {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
     }
 }

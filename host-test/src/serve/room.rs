@@ -1,14 +1,15 @@
-//! A worker thread: it alone touches its VM, takes commands from the streams, and tells them what has passed.
+//! A VM in its room: the streams of one thread speak with it directly, and it tells each what has passed.
 
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::callout::CalloutReply;
+use crate::callout::{Callout, CalloutReply};
 use crate::flow::StreamId;
 use crate::http::{Connection, Headers};
 use crate::stream::{Direction, Outcome, Part, ResetBy};
@@ -16,9 +17,10 @@ use crate::worker::Worker;
 
 use super::access::AccessLine;
 use super::callouts;
-use super::options::Options;
+use super::options::{Options, Upstream};
+use super::origin::Pool;
 
-/// What streams, callouts and the server ask of a worker. Streams are named by numbers of their own.
+/// What streams and callouts ask of a VM. Streams are named by numbers of their own.
 pub(crate) enum Command {
     Open {
         number: u64,
@@ -35,10 +37,11 @@ pub(crate) enum Command {
     CalloutReply(u32, CalloutReply),
     /// Another worker left something.
     Wake,
-    Stop,
+    /// Time has passed.
+    Tick,
 }
 
-/// What happened to a stream; one comes after every piece of message from it, and whenever something else moved it.
+/// What happened to a stream: the answer to its own command, or what something else led to.
 #[derive(Debug, Default)]
 pub(crate) struct Update {
     pub(crate) request: Vec<Part>,
@@ -47,8 +50,6 @@ pub(crate) struct Update {
     pub(crate) response_held: bool,
     /// The stream was broken off.
     pub(crate) reset: bool,
-    /// This is the answer to a command of the stream.
-    pub(crate) answers_command: bool,
 }
 
 struct Open {
@@ -58,72 +59,119 @@ struct Open {
     line: AccessLine,
 }
 
-/// A worker and all that it knows of its streams.
-pub(crate) struct VmThread {
+/// One VM, and everything of its thread that streams share. It never leaves its thread, so nothing here is locked.
+pub(crate) struct Room {
+    vm: RefCell<Vm>,
+    pub(crate) options: Arc<Options>,
+    /// None: the server answers in the upstream's place.
+    pub(crate) upstream: Option<Pool>,
+    clusters: BTreeMap<String, Pool>,
+    numbers: Cell<u64>,
+    next_tick: Cell<Option<Instant>>,
+    /// The next tick is another one than before.
+    pub(crate) timer: Notify,
+}
+
+struct Vm {
     worker: Worker,
     options: Arc<Options>,
-    runtime: Handle,
-    commands: Receiver<Command>,
-    own: Sender<Command>,
     streams: HashMap<u64, Open>,
     numbers: HashMap<StreamId, u64>,
     last_callout: u32,
-    next_tick: Option<Instant>,
     period: Option<Duration>,
 }
 
-/// How long a thread without a timer sleeps at most.
-const IDLE: Duration = Duration::from_secs(60);
-
-impl VmThread {
-    pub(crate) fn new(
-        worker: Worker,
-        options: Arc<Options>,
-        runtime: Handle,
-        commands: Receiver<Command>,
-        own: Sender<Command>,
-    ) -> Self {
-        let waker = own.clone();
-        worker.set_waker(Arc::new(move || {
-            // A thread that has ended needs no waking.
-            let _ = waker.send(Command::Wake);
-        }));
-        Self {
-            worker,
+impl Room {
+    /// The worker has been started.
+    pub(crate) fn new(worker: Worker, options: Arc<Options>) -> Rc<Self> {
+        let upstream = match &options.upstream {
+            Upstream::Origin(origin) => Some(Pool::new(origin)),
+            Upstream::Answer(_) => None,
+        };
+        let clusters = options.clusters.iter();
+        let room = Rc::new(Self {
+            upstream,
+            clusters: clusters
+                .map(|(name, origin)| (name.clone(), Pool::new(origin)))
+                .collect(),
+            numbers: Cell::new(0),
+            next_tick: Cell::new(None),
+            timer: Notify::new(),
+            vm: RefCell::new(Vm {
+                worker,
+                options: Arc::clone(&options),
+                streams: HashMap::new(),
+                numbers: HashMap::new(),
+                last_callout: 0,
+                period: None,
+            }),
             options,
-            runtime,
-            commands,
-            own,
-            streams: HashMap::new(),
-            numbers: HashMap::new(),
-            last_callout: 0,
-            next_tick: None,
-            period: None,
-        }
+        });
+        // What the start led to: callouts, the timer.
+        room.say(Command::Wake);
+        room
     }
 
-    /// Works until told to stop.
-    pub(crate) fn run(mut self) {
-        self.after(None);
-        loop {
-            let patience = self
-                .next_tick
-                .map_or(IDLE, |tick| tick.saturating_duration_since(Instant::now()));
-            let asked = match self.commands.recv_timeout(patience) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(command) => self.obey(command),
-                Err(RecvTimeoutError::Timeout) => None,
-            };
-            if self.next_tick.is_some_and(|tick| tick <= Instant::now()) {
-                self.next_tick = None;
-                self.worker.tick();
+    /// A number for a new stream.
+    pub(crate) fn number(&self) -> u64 {
+        let number = self.numbers.get().wrapping_add(1);
+        self.numbers.set(number);
+        number
+    }
+
+    /// When the timer fires next.
+    pub(crate) fn next_tick(&self) -> Option<Instant> {
+        self.next_tick.get()
+    }
+
+    /// Does as asked. The answer is for the stream that asked; other streams hear on their own lines.
+    pub(crate) fn say(self: &Rc<Self>, command: Command) -> Option<Update> {
+        let ticks = matches!(command, Command::Tick);
+        let (update, made, period) = {
+            // INVARIANT: nothing below comes back here: streams are told through channels, callouts are made by tasks.
+            let mut vm = self.vm.borrow_mut();
+            let asked = vm.obey(command);
+            let (update, made) = vm.after(asked);
+            let period = vm.worker.tick_period();
+            let changed = ticks || period != vm.period || self.next_tick.get().is_none();
+            vm.period = period;
+            (update, made, changed.then_some(period))
+        };
+        if let Some(period) = period {
+            let next = period.and_then(|period| Instant::now().checked_add(period));
+            if next.is_some() || self.next_tick.get().is_some() {
+                self.next_tick.set(next);
+                self.timer.notify_one();
             }
-            self.after(asked);
         }
-        let lines = self.worker.shutdown();
-        self.log(&lines);
+        for callout in made {
+            self.dispatch(callout);
+        }
+        update
     }
 
+    fn dispatch(self: &Rc<Self>, callout: Callout) {
+        let Some(pool) = self.clusters.get(&callout.cluster).cloned() else {
+            return;
+        };
+        let longest_body = self.options.host.limits.callout_body_bytes;
+        let room = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let token = callout.token;
+            let reply = callouts::call(pool, callout, longest_body).await;
+            room.say(Command::CalloutReply(token, reply));
+        });
+    }
+
+    /// Ends the plugin.
+    pub(crate) fn shutdown(&self) {
+        let mut vm = self.vm.borrow_mut();
+        let lines = vm.worker.shutdown();
+        vm.log(&lines);
+    }
+}
+
+impl Vm {
     /// Does as asked; the stream that is to hear of it.
     fn obey(&mut self, command: Command) -> Option<StreamId> {
         match command {
@@ -134,7 +182,7 @@ impl VmThread {
             } => self.open(number, connection, updates),
             Command::Headers(number, direction, headers, end) => {
                 let open = self.streams.get_mut(&number)?;
-                if direction == Direction::Request {
+                if direction == Direction::Request && self.options.access_log.is_some() {
                     let path = headers.text(":path").unwrap_or_default();
                     open.line.path = path.split('?').next().unwrap_or_default().to_owned();
                     open.line.method = headers.text(":method").unwrap_or_default();
@@ -163,7 +211,7 @@ impl VmThread {
                 let _ = self.worker.answer(token, reply);
             }
             Command::Wake => self.worker.poll(),
-            Command::Stop => {}
+            Command::Tick => self.worker.tick(),
         }
         None
     }
@@ -192,28 +240,23 @@ impl VmThread {
         self.streams.get(&number).map(|open| open.id)
     }
 
-    /// Tells a stream how it stands.
-    fn update(&mut self, id: StreamId, answers_command: bool) {
-        let Some(open) = self
-            .numbers
-            .get(&id)
-            .and_then(|number| self.streams.get_mut(number))
-        else {
-            return;
-        };
+    /// How a stream stands.
+    fn update(&mut self, id: StreamId) -> Option<Update> {
+        let number = self.numbers.get(&id)?;
+        let open = self.streams.get_mut(number)?;
         let update = Update {
             request: self.worker.take_parts(id, Direction::Request),
             response: self.worker.take_parts(id, Direction::Response),
             request_held: self.worker.holds(id, Direction::Request),
             response_held: self.worker.holds(id, Direction::Response),
-            reset: matches!(self.worker.outcome(id), Some(Outcome::Reset(_))),
-            answers_command,
+            reset: self.worker.is_reset(id),
         };
         for part in &update.response {
             match part {
                 Part::Head { headers, .. } => {
-                    open.line.status = headers
-                        .text(":status")
+                    let status = headers.get(":status").unwrap_or_default();
+                    open.line.status = std::str::from_utf8(status)
+                        .ok()
                         .and_then(|status| status.parse().ok());
                 }
                 Part::Body { bytes, .. } => {
@@ -223,8 +266,7 @@ impl VmThread {
                 Part::Trailers(_) => {}
             }
         }
-        // A stream that no longer listens sends its own end.
-        let _ = open.updates.send(update);
+        Some(update)
     }
 
     fn finish(&mut self, number: u64) {
@@ -254,44 +296,28 @@ impl VmThread {
         }
     }
 
-    /// After any event: streams that it moved, callouts that it made, lines that it logged, the timer.
-    fn after(&mut self, asked: Option<StreamId>) {
+    /// After any event: streams that it moved, callouts that it made, lines that it logged.
+    fn after(&mut self, asked: Option<StreamId>) -> (Option<Update>, Vec<Callout>) {
         for id in self.worker.take_touched() {
-            if asked != Some(id) {
-                self.update(id, false);
+            if asked != Some(id)
+                && let Some(update) = self.update(id)
+                && let Some(open) = self.numbers.get(&id).and_then(|it| self.streams.get(it))
+            {
+                // A stream that no longer listens sends its own end.
+                let _ = open.updates.send(update);
             }
         }
-        if let Some(id) = asked {
-            self.update(id, true);
-        }
-        let made: Vec<_> = self
+        let update = asked.and_then(|id| self.update(id));
+        let made: Vec<Callout> = self
             .worker
             .callouts_after(self.last_callout)
             .cloned()
             .collect();
-        for callout in made {
-            self.last_callout = callout.token;
-            self.dispatch(callout);
+        if let Some(last) = made.last() {
+            self.last_callout = last.token;
         }
         let lines = self.worker.take_logs();
         self.log(&lines);
-        let period = self.worker.tick_period();
-        if period != self.period || (self.next_tick.is_none() && period.is_some()) {
-            self.period = period;
-            self.next_tick = period.and_then(|period| Instant::now().checked_add(period));
-        }
-    }
-
-    fn dispatch(&self, callout: crate::callout::Callout) {
-        let Some(origin) = self.options.clusters.get(&callout.cluster).cloned() else {
-            return;
-        };
-        let longest_body = self.options.host.limits.callout_body_bytes;
-        let own = self.own.clone();
-        self.runtime.spawn(async move {
-            let token = callout.token;
-            let reply = callouts::call(origin, callout, longest_body).await;
-            let _ = own.send(Command::CalloutReply(token, reply));
-        });
+        (update, made)
     }
 }
