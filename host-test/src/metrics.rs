@@ -1,6 +1,8 @@
 //! Metrics: counters, gauges and histograms by name, shared by all VMs of a process.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::abi::status::Status;
 
@@ -23,50 +25,63 @@ impl Kind {
     }
 }
 
-/// All series of a process.
+/// All series of a process. Changing one needs no lock, only its handle.
 #[derive(Default)]
 pub(crate) struct Metrics {
-    slots: HashMap<(Kind, Vec<u8>), usize>,
-    series: Vec<Series>,
+    slots: HashMap<(Kind, Vec<u8>), Arc<Series>>,
 }
 
 struct Series {
     kind: Kind,
     name: String,
-    value: u64,
+    value: AtomicU64,
     /// Recorded values of a histogram.
-    count: u64,
+    count: AtomicU64,
+}
+
+impl Series {
+    fn add(&self, more: u64) {
+        change(&self.value, |value| value.saturating_add(more));
+    }
+}
+
+/// Changes a number that other workers change too.
+fn change(number: &AtomicU64, to: impl Fn(u64) -> u64) {
+    // Nothing else is read or written by it, so no order is needed; the closure always answers.
+    let _ = number.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| Some(to(old)));
 }
 
 impl Metrics {
-    fn slot(&mut self, kind: Kind, name: Vec<u8>) -> usize {
-        if let Some(slot) = self.slots.get(&(kind, name.clone())) {
-            return *slot;
-        }
-        let slot = self.series.len();
-        self.series.push(Series {
-            kind,
-            name: String::from_utf8_lossy(&name).into_owned(),
-            value: 0,
-            count: 0,
+    fn series(&mut self, kind: Kind, name: Vec<u8>) -> Arc<Series> {
+        let text = String::from_utf8_lossy(&name).into_owned();
+        let series = self.slots.entry((kind, name)).or_insert_with(|| {
+            Arc::new(Series {
+                kind,
+                name: text,
+                value: AtomicU64::new(0),
+                count: AtomicU64::new(0),
+            })
         });
-        self.slots.insert((kind, name), slot);
-        slot
+        Arc::clone(series)
     }
 
     pub(crate) fn values(&self) -> BTreeMap<String, u64> {
-        self.series
-            .iter()
+        self.slots
+            .values()
             .filter(|series| series.kind != Kind::Histogram)
-            .map(|series| (series.name.clone(), series.value))
+            .map(|series| (series.name.clone(), series.value.load(Ordering::Relaxed)))
             .collect()
     }
 
     pub(crate) fn histograms(&self) -> BTreeMap<String, (u64, u64)> {
-        self.series
-            .iter()
+        let loaded = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        self.slots
+            .values()
             .filter(|series| series.kind == Kind::Histogram)
-            .map(|series| (series.name.clone(), (series.count, series.value)))
+            .map(|series| {
+                let recorded = (loaded(&series.count), loaded(&series.value));
+                (series.name.clone(), recorded)
+            })
             .collect()
     }
 }
@@ -74,7 +89,7 @@ impl Metrics {
 /// The metric ids of one VM: they are its own, the series behind them are the process's.
 #[derive(Default)]
 pub(crate) struct MetricIds {
-    slots: HashMap<u32, usize>,
+    series: HashMap<u32, Arc<Series>>,
     defined: u32,
 }
 
@@ -86,50 +101,54 @@ impl MetricIds {
         name: Vec<u8>,
         bound: usize,
     ) -> Result<u32, Status> {
-        if self.slots.len() >= bound {
+        if self.series.len() >= bound {
             return Err(Status::InternalFailure);
         }
         self.defined = self.defined.saturating_add(1);
         let id = self.defined.saturating_mul(4) | kind as u32;
-        self.slots.insert(id, metrics.slot(kind, name));
+        self.series.insert(id, metrics.series(kind, name));
         Ok(id)
     }
 
-    fn series<'m>(&self, metrics: &'m mut Metrics, id: u32) -> Result<&'m mut Series, Status> {
-        let slot = self.slots.get(&id).ok_or(Status::NotFound)?;
-        metrics.series.get_mut(*slot).ok_or(Status::NotFound)
+    fn series(&self, id: u32) -> Result<&Series, Status> {
+        self.series
+            .get(&id)
+            .map(Arc::as_ref)
+            .ok_or(Status::NotFound)
     }
 
-    pub(crate) fn increment(&self, metrics: &mut Metrics, id: u32, by: i64) -> Result<(), Status> {
+    pub(crate) fn increment(&self, id: u32, by: i64) -> Result<(), Status> {
         if matches!(id & 3, 2 | 3) {
             return Err(Status::BadArgument);
         }
-        let series = self.series(metrics, id)?;
+        let series = self.series(id)?;
         match series.kind {
             Kind::Counter if by <= 0 => return Err(Status::BadArgument),
-            _ if by >= 0 => series.value = series.value.saturating_add(by.unsigned_abs()),
-            _ => series.value = series.value.saturating_sub(by.unsigned_abs()),
+            _ if by >= 0 => series.add(by.unsigned_abs()),
+            _ => change(&series.value, |value| {
+                value.saturating_sub(by.unsigned_abs())
+            }),
         }
         Ok(())
     }
 
-    pub(crate) fn record(&self, metrics: &mut Metrics, id: u32, value: u64) -> Result<(), Status> {
-        let series = self.series(metrics, id)?;
+    pub(crate) fn record(&self, id: u32, value: u64) -> Result<(), Status> {
+        let series = self.series(id)?;
         match series.kind {
-            Kind::Counter => series.value = series.value.saturating_add(value),
-            Kind::Gauge => series.value = value,
+            Kind::Counter => series.add(value),
+            Kind::Gauge => series.value.store(value, Ordering::Relaxed),
             Kind::Histogram => {
-                series.value = series.value.saturating_add(value);
-                series.count = series.count.saturating_add(1);
+                series.add(value);
+                change(&series.count, |count| count.saturating_add(1));
             }
         }
         Ok(())
     }
 
-    pub(crate) fn get(&self, metrics: &mut Metrics, id: u32) -> Result<u64, Status> {
+    pub(crate) fn get(&self, id: u32) -> Result<u64, Status> {
         if matches!(id & 3, 2 | 3) {
             return Err(Status::BadArgument);
         }
-        Ok(self.series(metrics, id)?.value)
+        Ok(self.series(id)?.value.load(Ordering::Relaxed))
     }
 }

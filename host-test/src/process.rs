@@ -1,7 +1,7 @@
 //! What all VMs of one proxy process share: shared data, queues and metrics.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::metrics::Metrics;
@@ -31,6 +31,8 @@ const MOST_NOTICES: usize = 10_000;
 struct Mailbox {
     /// (root context, queue) to announce.
     notices: VecDeque<(u32, u32)>,
+    /// How many there are, to be looked at without a lock.
+    waiting: Arc<AtomicUsize>,
     waker: Option<Waker>,
 }
 
@@ -77,10 +79,13 @@ impl Process {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn join(&self) -> u32 {
+    /// A number for a new worker, and where it sees that notices wait for it.
+    pub(crate) fn join(&self) -> (u32, Arc<AtomicUsize>) {
         let id = self.0.next_worker.fetch_add(1, Ordering::Relaxed);
-        self.mailboxes().insert(id, Mailbox::default());
-        id
+        let mailbox = Mailbox::default();
+        let waiting = Arc::clone(&mailbox.waiting);
+        self.mailboxes().insert(id, mailbox);
+        (id, waiting)
     }
 
     pub(crate) fn leave(&self, worker: u32) {
@@ -98,6 +103,9 @@ impl Process {
             // A worker with so much to announce reads its queues anyway.
             Some(mailbox) if mailbox.notices.len() < MOST_NOTICES => {
                 mailbox.notices.push_back((context, queue));
+                mailbox
+                    .waiting
+                    .store(mailbox.notices.len(), Ordering::Release);
                 mailbox.waker.clone()
             }
             _ => None,
@@ -108,6 +116,12 @@ impl Process {
     }
 
     pub(crate) fn take_notice(&self, worker: u32) -> Option<(u32, u32)> {
-        self.mailboxes().get_mut(&worker)?.notices.pop_front()
+        let mut mailboxes = self.mailboxes();
+        let mailbox = mailboxes.get_mut(&worker)?;
+        let notice = mailbox.notices.pop_front();
+        mailbox
+            .waiting
+            .store(mailbox.notices.len(), Ordering::Release);
+        notice
     }
 }

@@ -19,20 +19,18 @@ pub(crate) fn define(call: &mut Call<'_>, kind: u32, name: (u32, u32), id_to: u3
 
 pub(crate) fn increment(call: &mut Call<'_>, id: u32, by: i64) -> Answer {
     let vm = call.vm();
-    vm.metrics
-        .increment(&mut vm.process.lock_metrics(), id, by)?;
+    vm.metrics.increment(id, by)?;
     Ok(())
 }
 
 pub(crate) fn record(call: &mut Call<'_>, id: u32, value: u64) -> Answer {
     let vm = call.vm();
-    vm.metrics
-        .record(&mut vm.process.lock_metrics(), id, value)?;
+    vm.metrics.record(id, value)?;
     Ok(())
 }
 
 pub(crate) fn get(call: &mut Call<'_>, id: u32, value_to: u32) -> Answer {
     let vm = call.vm();
-    let value = vm.metrics.get(&mut vm.process.lock_metrics(), id)?;
+    let value = vm.metrics.get(id)?;
     call.write_u64(value_to, value)
 }

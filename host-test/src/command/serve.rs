@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use host_test::serve::{AccessLine, Options, Origin, Server, StartError, Upstream};
+use host_test::serve::{AccessLine, Options, Origin, Server, StartError};
 use host_test::{FailurePolicy, Level, LogLine, Message, Module};
 
 use super::plugin::Plugin;
@@ -100,12 +100,11 @@ impl Serve {
     }
 
     fn options(&self) -> Result<Options> {
-        let upstream = match (&self.upstream, self.answer) {
-            (Some(origin), _) => Upstream::Origin(origin.clone()),
-            (None, Some(status)) => Upstream::Answer(Message::response(status)),
+        let mut options = match (&self.upstream, self.answer) {
+            (Some(origin), _) => Options::new(self.listen, origin.clone()),
+            (None, Some(status)) => Options::answering(self.listen, Message::response(status)),
             (None, None) => bail!("--upstream or --answer is needed"),
         };
-        let mut options = Options::new(self.listen, upstream);
         let facts = self.plugin.host.facts();
         options.host.limits = (facts.limits)();
         options.host.reload_backoff = facts.reload_backoff;

@@ -25,12 +25,6 @@ pub enum Upstream {
     Answer(Message),
 }
 
-impl From<Origin> for Upstream {
-    fn from(origin: Origin) -> Self {
-        Self::Origin(origin)
-    }
-}
-
 impl fmt::Display for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -76,7 +70,16 @@ pub struct Options {
 
 impl Options {
     /// Listens there and forwards to that upstream; everything else as usual.
-    pub fn new(listen: SocketAddr, upstream: impl Into<Upstream>) -> Self {
+    pub fn new(listen: SocketAddr, upstream: Origin) -> Self {
+        Self::with(listen, Upstream::Origin(upstream))
+    }
+
+    /// Listens there and answers in the upstream's place; everything else as usual.
+    pub fn answering(listen: SocketAddr, answer: Message) -> Self {
+        Self::with(listen, Upstream::Answer(answer))
+    }
+
+    fn with(listen: SocketAddr, upstream: Upstream) -> Self {
         let host = HostOptions {
             keep_bodies: false,
             // Envoy's least time between two reloads of a failed VM.
@@ -85,7 +88,7 @@ impl Options {
         };
         Self {
             listen,
-            upstream: upstream.into(),
+            upstream,
             clusters: BTreeMap::new(),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             host,

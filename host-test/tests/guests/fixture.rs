@@ -3,20 +3,33 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use host_test::{Clock, HostOptions, Module, PluginConfig, Process, Random, Request, Worker};
+use host_test::{
+    Clock, HostOptions, HostProfile, Module, PluginConfig, Process, Random, Request, Worker,
+};
 
 /// 2026-11-21T12:00:00Z.
 pub(crate) const NOON: u64 = 1_795_262_400;
 
-fn compile(file: &str) -> Module {
+fn bytes(file: &str) -> Vec<u8> {
     let Ok(directory) = std::env::var("PORTCULLIS_GUESTS") else {
         panic!(
             "PORTCULLIS_GUESTS is not set: run these tests with `cargo xtask test`, which builds the guests"
         );
     };
     let path = PathBuf::from(directory).join(file);
-    let wasm = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    Module::compile(&wasm).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn compile(file: &str) -> Module {
+    Module::compile(&bytes(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The hostile guest, bounded by time.
+pub(crate) fn hostile_for_speed() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| {
+        Module::compile_for_speed(&bytes("guest_hostile.wasm"), HostProfile::ENVOY).unwrap()
+    })
 }
 
 pub(crate) fn well_behaved() -> &'static Module {

@@ -6,7 +6,7 @@ use host_test::{
     CalloutReply, FailurePolicy, HostOptions, Level, Outcome, Process, Request, Worker,
 };
 
-use crate::fixture::{hostile, options, plugin, worker};
+use crate::fixture::{hostile, hostile_for_speed, options, plugin, worker};
 
 /// Less of everything, so that floods end soon.
 fn tight() -> HostOptions {
@@ -72,6 +72,33 @@ fn traps_loops_and_recursion_cost_one_request() {
         );
         assert_eq!(outcome.status(), Some(503));
     }
+}
+
+/// Bounded by time instead of fuel: loops in the guest by the clock, floods through host calls by what they move.
+#[test]
+fn without_fuel_the_same_guests_end() {
+    let mut options = tight();
+    options.limits.time_per_callback = Duration::from_millis(200);
+    for mode in ["trap", "loop", "recurse", "random", "flood-vectors"] {
+        let began = Instant::now();
+        let mut worker = worker(hostile_for_speed(), "", options.clone());
+        let exchange = worker.request(ask(mode));
+        let trapped = matches!(exchange.outcome, Outcome::Trapped(_));
+        assert!(trapped, "{mode}: {:?}", exchange.outcome);
+        assert_eq!(worker.fuel_used(), 0);
+        let next = worker.request(ask("innocent"));
+        assert!(next.outcome.forwarded().is_some(), "{mode}: {next:?}");
+        // A busy machine may take its time; an endless loop would not end at all.
+        assert!(began.elapsed() < Duration::from_secs(30), "{mode}");
+    }
+    options.limits.time_for_start = Duration::from_millis(200);
+    let mut worker = Worker::new(
+        hostile_for_speed(),
+        plugin("mode loop"),
+        options,
+        &Process::new(),
+    );
+    assert!(!worker.start().configured);
 }
 
 #[test]

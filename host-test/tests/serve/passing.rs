@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use host_test::Message;
+use host_test::serve::{AccessLine, Options};
 use tokio::net::TcpStream;
 
 use crate::client::{body, raw, read_some, send, status, write_all};
@@ -270,6 +272,57 @@ async fn many_requests_at_once_each_get_their_own_answer() {
         .unwrap();
     assert_eq!(count, b"50");
     assert_eq!(proxy.lines(200).await.len(), 200);
+    proxy.server.stop().await;
+}
+
+/// The server in the upstream's place: the filter sees its answer, and a request's body has been read by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_answers_where_there_is_no_upstream() {
+    let upstream = Upstream::start().await;
+    let proxy = Proxy::with(&upstream, well_behaved(), "", |options| {
+        options.upstream = host_test::serve::Upstream::Answer(Message::response(202).body("here"));
+    })
+    .await;
+    let stream = TcpStream::connect(proxy.server.address()).await.unwrap();
+    let long = "x".repeat(300_000);
+    for text in ["", long.as_str(), ""] {
+        let length = text.len();
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+        write_all(&stream, &[head.as_bytes(), text.as_bytes()].concat()).await;
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"here") {
+            assert!(read_some(&stream, &mut seen).await > 0);
+        }
+        let answer = String::from_utf8(seen).unwrap();
+        assert_eq!(status(&answer), 202, "{answer}");
+        assert!(answer.contains("x-guest: well-behaved"), "{answer}");
+    }
+    assert_eq!(upstream.connections(), 0);
+    let lines = proxy.lines(3).await;
+    let whole = |line: &AccessLine| line.outcome == "forwarded" && line.bytes == 4;
+    assert!(lines.iter().all(whole), "{lines:?}");
+    proxy.server.stop().await;
+}
+
+/// Connections go to the workers in turn, and what the workers count is one number.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_worker_serves() {
+    let upstream = Upstream::start().await;
+    let three = |options: &mut Options| options.workers = 3;
+    let proxy = Proxy::with(&upstream, well_behaved(), "", three).await;
+    // Held until all have been answered: a worker that served none would leave its connections without an answer.
+    let mut streams = Vec::new();
+    for _ in 0..6 {
+        streams.push(TcpStream::connect(proxy.server.address()).await.unwrap());
+    }
+    for stream in &streams {
+        write_all(stream, b"GET /x HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        let mut seen = Vec::new();
+        while !seen.windows(11).any(|window| window == b"host: a\r\n\r\n") {
+            assert!(read_some(stream, &mut seen).await > 0);
+        }
+    }
+    assert_eq!(proxy.server.process().metrics()["guest.requests"], 6);
     proxy.server.stop().await;
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use host_test::FailurePolicy;
-use host_test::serve::{Options, Origin, Server, StartError};
+use host_test::serve::{Options, Server, StartError, Upstream as To};
 
 use crate::client::{body, raw, send, status};
 use crate::upstream::Upstream;
@@ -79,7 +79,7 @@ async fn failing_upstreams_have_envoys_answers() {
     proxy.server.stop().await;
 
     let proxy = Proxy::with(&upstream, well_behaved(), "", |options| {
-        options.upstream = "http://127.0.0.1:1".parse::<Origin>().unwrap().into();
+        options.upstream = To::Origin("http://127.0.0.1:1".parse().unwrap());
     })
     .await;
     let answer = send(proxy.server.address(), "GET", "/", &[], "").await;
