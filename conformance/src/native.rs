@@ -8,7 +8,7 @@ use portcullis_engine::{
     Config, Edits, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply, RequestHead,
     Step, UnixTime, WaiterId,
 };
-use portcullis_jose::Software;
+use portcullis_jose::Precomputed;
 
 use crate::http_client::latin1;
 use crate::runner::{Host, Ticket};
@@ -70,7 +70,8 @@ impl Native {
             seed: 7,
             wakes_others: true,
         };
-        let guard = config.map(|config| Guard::new(config, options, Box::new(Software)));
+        let guard =
+            config.map(|config| Guard::new(config, options, Box::new(Precomputed::default())));
         let mut native = Self {
             guard,
             now,

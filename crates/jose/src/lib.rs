@@ -6,7 +6,7 @@
 //! 2. [`Claims::parse`]: a strict claims set with well-typed registered claims;
 //! 3. [`check_type`], [`check_times`], [`check_access_token_profile`]: RFC 8725, RFC 7519 section 4.1, RFC 9068;
 //! 4. [`KeySet::candidates`]: the keys of the issuer that may have made the signature;
-//! 5. [`Verifier::verify`]: the signature itself, by [`Software`] or by a host's own crypto.
+//! 5. [`Verifier::verify`]: the signature itself, by [`Precomputed`], [`Software`] or a host's own crypto.
 //!
 //! ```
 //! use portcullis_jose::{
@@ -52,6 +52,7 @@ mod jwk;
 mod key_set;
 mod limits;
 mod numeric_date;
+mod precomputed;
 mod public_key;
 mod spki;
 mod token_type;
@@ -68,6 +69,7 @@ pub use header::{Header, KeyHints};
 pub use key_set::{Candidates, KeySet, MAX_CANDIDATES, SkippedKey};
 pub use limits::{KeySetLimits, Limits};
 pub use numeric_date::NumericDate;
+pub use precomputed::Precomputed;
 pub use public_key::{KeyKind, PublicKey};
 pub use token_type::{ExpectedType, check_type};
 pub use validity::{Validity, check_access_token_profile, check_times};

@@ -1,4 +1,4 @@
-//! Every wycheproof vector for our algorithms, through the key set: accepted and rejected as listed.
+//! Every wycheproof vector for our algorithms, through the key set and both verifiers: accepted and rejected as listed.
 //!
 //! What a vector lists as `acceptable` we refuse: it is a signature with a flaw that some verifiers tolerate.
 
@@ -13,7 +13,8 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use portcullis_jose::{
-    Algorithm, KeySet, KeySetLimits, PublicKey, SignatureError, SkipReason, Software, Verifier as _,
+    Algorithm, KeyKind, KeySet, KeySetLimits, Precomputed, PublicKey, SignatureError, SkipReason,
+    Software, Verifier as _,
 };
 use wycheproof::TestResult;
 
@@ -60,6 +61,38 @@ fn key(jwk: &str) -> Result<PublicKey, SkipReason> {
     }
 }
 
+/// A key with its table.
+struct Both {
+    key: PublicKey,
+    precomputed: Precomputed,
+}
+
+impl Both {
+    fn new(key: PublicKey) -> Self {
+        let precomputed = Precomputed::default();
+        precomputed.prepare(&key);
+        (0..10).for_each(|_| precomputed.advance());
+        let needs_one = !matches!(key.kind(), KeyKind::Rsa { .. });
+        assert_eq!(precomputed.has_table(&key), needs_one);
+        Self { key, precomputed }
+    }
+
+    /// What both verifiers say.
+    fn verify(
+        &self,
+        algorithm: Algorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        let plain = Software.verify(&self.key, algorithm, message, signature);
+        let by_table = self
+            .precomputed
+            .verify(&self.key, algorithm, message, signature);
+        assert_eq!(by_table, plain, "{algorithm} {signature:x?}");
+        plain
+    }
+}
+
 fn rsa(name: wycheproof::rsa_pkcs1_verify::TestName) -> Tally {
     let set = wycheproof::rsa_pkcs1_verify::TestSet::load(name).unwrap();
     let mut tally = Tally::default();
@@ -67,8 +100,9 @@ fn rsa(name: wycheproof::rsa_pkcs1_verify::TestName) -> Tally {
         let (n, e) = (number(group.key.n.as_ref()), number(group.key.e.as_ref()));
         let key = key(&format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}"}}"#)).unwrap();
         assert_eq!(key.spki_der(), &group.der[..], "the key as others write it");
+        let both = Both::new(key);
         for test in &group.tests {
-            let verified = Software.verify(&key, Algorithm::Rs256, &test.msg, &test.sig);
+            let verified = both.verify(Algorithm::Rs256, &test.msg, &test.sig);
             tally.count(test.result, verified, &format!("{name:?} {}", test.tc_id));
         }
     }
@@ -121,9 +155,9 @@ fn es256() {
     let set = TestSet::load(TestName::EcdsaSecp256r1Sha256P1363).unwrap();
     let mut tally = Tally::default();
     for group in &set.test_groups {
-        let key = ecdsa_key(group);
+        let both = Both::new(ecdsa_key(group));
         for test in &group.tests {
-            let verified = Software.verify(&key, Algorithm::Es256, &test.msg, &test.sig);
+            let verified = both.verify(Algorithm::Es256, &test.msg, &test.sig);
             tally.count(test.result, verified, &format!("P1363 {}", test.tc_id));
         }
     }
@@ -140,16 +174,16 @@ fn es256_der() {
     let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
     let (mut refused, mut brought_over) = (0, 0);
     for group in &set.test_groups {
-        let key = ecdsa_key(group);
+        let both = Both::new(ecdsa_key(group));
         for test in &group.tests {
-            let verified = Software.verify(&key, Algorithm::Es256, &test.msg, &test.sig);
+            let verified = both.verify(Algorithm::Es256, &test.msg, &test.sig);
             assert!(verified.is_err(), "DER {}", test.tc_id);
             refused += 1;
             if test.result == TestResult::Valid {
                 let fixed = p256::ecdsa::Signature::from_der(&test.sig)
                     .unwrap()
                     .to_bytes();
-                let verified = Software.verify(&key, Algorithm::Es256, &test.msg, &fixed);
+                let verified = both.verify(Algorithm::Es256, &test.msg, &fixed);
                 assert_eq!(verified, Ok(()), "DER {} as r || s", test.tc_id);
                 brought_over += 1;
             }
@@ -169,11 +203,12 @@ fn ed25519() {
         let x = text(&group.key.pk);
         let key = key(&format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}"#)).unwrap();
         assert_eq!(key.spki_der(), &group.der[..], "the key as others write it");
+        let both = Both::new(key);
         for test in &group.tests {
-            let verified = Software.verify(&key, Algorithm::Ed25519, &test.msg, &test.sig);
+            let verified = both.verify(Algorithm::Ed25519, &test.msg, &test.sig);
             assert_eq!(
                 verified,
-                Software.verify(&key, Algorithm::EdDsa, &test.msg, &test.sig)
+                both.verify(Algorithm::EdDsa, &test.msg, &test.sig)
             );
             tally.count(test.result, verified, &format!("Ed25519 {}", test.tc_id));
         }

@@ -1,0 +1,243 @@
+//! The tables of many keys: bounded in bytes, made a little at a time, the one used longest ago given up first.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+
+use super::comb::{Comb, Group, Growing};
+use super::{ed25519, p256};
+use crate::public_key::{Material, PublicKey};
+
+/// How many good verifications without a table buy one key the place of another. A table costs as much to make as one or
+/// two verifications without, so keys that take turns beyond the limit cost little more than they would without tables.
+const MISSES_PER_EVICTION: u32 = 64;
+
+/// Whose table it is.
+///
+/// INVARIANT: a key is known by the SHA-256 of all that makes it (RFC 7638): two keys with one table would verify each
+/// other's signatures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Whose {
+    P256Base,
+    Ed25519Base,
+    Key([u8; 32]),
+}
+
+/// A finished table.
+pub(crate) enum Table {
+    P256(Comb<p256::P256>),
+    Ed25519(Comb<ed25519::Edwards>),
+}
+
+enum Making {
+    P256(Growing<p256::P256>),
+    Ed25519(Growing<ed25519::Edwards>),
+}
+
+struct Kept {
+    table: Table,
+    bytes: usize,
+    last_used: Cell<u64>,
+}
+
+/// A table that is still to be made, or being made. Its bytes are set aside for it.
+struct Planned {
+    whose: Whose,
+    bytes: usize,
+    making: Making,
+}
+
+pub(crate) struct Tables {
+    limit: usize,
+    /// Of tables kept and planned.
+    bytes: usize,
+    kept: BTreeMap<Whose, Kept>,
+    /// The first is being made.
+    planned: VecDeque<Planned>,
+    uses: Cell<u64>,
+    misses: u32,
+}
+
+impl Tables {
+    /// No tables yet, and never more than `limit` bytes of them.
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            bytes: 0,
+            kept: BTreeMap::new(),
+            planned: VecDeque::new(),
+            uses: Cell::new(0),
+            misses: 0,
+        }
+    }
+
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(crate) fn get(&self, whose: Whose) -> Option<&Table> {
+        self.kept.get(&whose).map(|kept| &kept.table)
+    }
+
+    /// Notes that a table showed a signature to be good. Forged tokens keep no table alive.
+    pub(crate) fn touch(&self, key: &PublicKey) {
+        let now = self.uses.get().saturating_add(1);
+        self.uses.set(now);
+        if let Some(kept) = self.kept.get(&Whose::Key(key.thumbprint)) {
+            kept.last_used.set(now);
+        }
+    }
+
+    /// Plans a key's table, if there is room.
+    pub(crate) fn plan(&mut self, key: &PublicKey) {
+        let whose = Whose::Key(key.thumbprint);
+        if self.is_known(whose) {
+            return;
+        }
+        let Some((base, making)) = begin(&key.material) else {
+            return;
+        };
+        if !self.is_known(base.whose) {
+            self.add(base);
+        }
+        self.add(Planned::new(whose, making));
+    }
+
+    /// Plans the table of a key that had none when it was needed, now and then in the place of another.
+    pub(crate) fn plan_used(&mut self, key: &PublicKey) {
+        self.plan(key);
+        if self.is_known(Whose::Key(key.thumbprint)) {
+            return;
+        }
+        self.misses = self.misses.saturating_add(1);
+        if self.misses >= MISSES_PER_EVICTION
+            && let Some((_, making)) = begin(&key.material)
+        {
+            self.misses = 0;
+            while self.bytes.saturating_add(making.bytes()) > self.limit && self.evict() {}
+            self.plan(key);
+        }
+    }
+
+    /// Gives a key's table up.
+    pub(crate) fn drop_key(&mut self, key: &PublicKey) {
+        let whose = Whose::Key(key.thumbprint);
+        if let Some(kept) = self.kept.remove(&whose) {
+            self.bytes = self.bytes.saturating_sub(kept.bytes);
+        }
+        if let Some(place) = self
+            .planned
+            .iter()
+            .position(|planned| planned.whose == whose)
+            && let Some(planned) = self.planned.remove(place)
+        {
+            self.bytes = self.bytes.saturating_sub(planned.bytes);
+        }
+    }
+
+    /// Works on what is planned, for about this long.
+    pub(crate) fn advance(&mut self, nanos: u64) {
+        let mut spent: u64 = 0;
+        while spent < nanos
+            && let Some(first) = self.planned.front_mut()
+        {
+            if let Some(cost) = first.making.step() {
+                spent = spent.saturating_add(cost);
+            } else if let Some(done) = self.planned.pop_front() {
+                self.keep(done);
+            }
+        }
+    }
+
+    fn keep(&mut self, done: Planned) {
+        let Some(table) = done.making.finish() else {
+            self.bytes = self.bytes.saturating_sub(done.bytes);
+            return;
+        };
+        self.kept.insert(
+            done.whose,
+            Kept {
+                table,
+                bytes: done.bytes,
+                last_used: Cell::new(self.uses.get()),
+            },
+        );
+    }
+
+    fn is_known(&self, whose: Whose) -> bool {
+        self.kept.contains_key(&whose) || self.planned.iter().any(|planned| planned.whose == whose)
+    }
+
+    fn add(&mut self, planned: Planned) {
+        let bytes = self.bytes.saturating_add(planned.bytes);
+        if bytes <= self.limit {
+            self.bytes = bytes;
+            self.planned.push_back(planned);
+        }
+    }
+
+    /// Gives up the key's table that was used longest ago.
+    fn evict(&mut self) -> bool {
+        let oldest = self
+            .kept
+            .iter()
+            .filter(|(whose, _)| matches!(whose, Whose::Key(_)))
+            .min_by_key(|(_, kept)| kept.last_used.get())
+            .map(|(whose, _)| *whose);
+        let Some(kept) = oldest.and_then(|whose| self.kept.remove(&whose)) else {
+            return false;
+        };
+        self.bytes = self.bytes.saturating_sub(kept.bytes);
+        true
+    }
+}
+
+/// What is to be made for a key, after what is to be made once for all keys of its kind. `None`: it needs no table.
+fn begin(material: &Material) -> Option<(Planned, Making)> {
+    match material {
+        Material::Rsa { .. } => None,
+        Material::P256(key) => Some((
+            Planned::new(Whose::P256Base, Making::P256(p256::grow_base())),
+            Making::P256(p256::grow_key(key)),
+        )),
+        Material::Ed25519(key) => Some((
+            Planned::new(Whose::Ed25519Base, Making::Ed25519(ed25519::grow_base())),
+            Making::Ed25519(ed25519::grow_key(key)?),
+        )),
+    }
+}
+
+impl Planned {
+    fn new(whose: Whose, making: Making) -> Self {
+        Self {
+            whose,
+            bytes: making.bytes(),
+            making,
+        }
+    }
+}
+
+impl Making {
+    fn bytes(&self) -> usize {
+        fn of<G: Group>(growing: &Growing<G>) -> usize {
+            growing.bytes().saturating_add(size_of::<Kept>())
+        }
+        match self {
+            Self::P256(growing) => of(growing),
+            Self::Ed25519(growing) => of(growing),
+        }
+    }
+
+    fn step(&mut self) -> Option<u64> {
+        match self {
+            Self::P256(growing) => growing.step(),
+            Self::Ed25519(growing) => growing.step(),
+        }
+    }
+
+    fn finish(self) -> Option<Table> {
+        match self {
+            Self::P256(growing) => growing.finish().map(Table::P256),
+            Self::Ed25519(growing) => growing.finish().map(Table::Ed25519),
+        }
+    }
+}
