@@ -59,7 +59,7 @@ impl Precomputed {
     pub fn has_table(&self, key: &PublicKey) -> bool {
         self.tables
             .try_borrow()
-            .is_ok_and(|tables| tables.get(Whose::Key(key.thumbprint)).is_some())
+            .is_ok_and(|tables| tables.get(Whose::of(key)).is_some())
     }
 
     /// Whether the signature is good, by the key's table. `None` without a table.
@@ -70,7 +70,7 @@ impl Precomputed {
         signature: &[u8],
     ) -> Option<bool> {
         let tables = self.tables.try_borrow().ok()?;
-        let table = tables.get(Whose::Key(key.thumbprint))?;
+        let table = tables.get(Whose::of(key))?;
         let is_good = match (&key.material, table) {
             (Material::P256(_), Table::P256(table)) => {
                 let Table::P256(base) = tables.get(Whose::P256Base)? else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use portcullis_abi::{Action, CallReply, CallToken, Host, LogLevel, Plugin, Stream, StreamId};
 use portcullis_engine::{Config, Guard, GuardOptions, Reject, RequestHead};
-use portcullis_jose::Software;
+use portcullis_jose::Precomputed;
 
 use crate::active::{Active, Carrier, Manner, TICK};
 use crate::answer::refuse;
@@ -81,7 +81,10 @@ impl TokenGuard {
             config.policy().routes().len()
         );
         host.log(LogLevel::Info, &line);
-        let guard = Guard::new(config, options, Box::new(Software));
+        let guard = Guard::new(config, options, Box::new(Precomputed::default()));
+        if !has_timer {
+            guard.work_ahead();
+        }
         let manner = Manner {
             wakes_others,
             has_timer,

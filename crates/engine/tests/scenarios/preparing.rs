@@ -94,3 +94,14 @@ fn every_tick_has_time_to_prepare_in() {
     world.pass(Duration::from_secs(3));
     assert_eq!(listening.told(), ["advance"; 3]);
 }
+
+#[test]
+fn hosts_without_timers_prepare_at_configuration_and_with_requests() {
+    let listening = Listening::default();
+    let mut world = world(&document(), &listening);
+    listening.told();
+    world.guard.work_ahead();
+    assert_eq!(listening.told(), ["advance"; 30]);
+    world.guard.expire(world.now, 1);
+    assert_eq!(listening.told(), ["advance"]);
+}

@@ -22,6 +22,12 @@ pub(crate) enum Whose {
     Key([u8; 32]),
 }
 
+impl Whose {
+    pub(crate) const fn of(key: &PublicKey) -> Self {
+        Self::Key(key.thumbprint)
+    }
+}
+
 /// A finished table.
 pub(crate) enum Table {
     P256(Comb<p256::P256>),
@@ -82,14 +88,14 @@ impl Tables {
     pub(crate) fn touch(&self, key: &PublicKey) {
         let now = self.uses.get().saturating_add(1);
         self.uses.set(now);
-        if let Some(kept) = self.kept.get(&Whose::Key(key.thumbprint)) {
+        if let Some(kept) = self.kept.get(&Whose::of(key)) {
             kept.last_used.set(now);
         }
     }
 
     /// Plans a key's table, if there is room.
     pub(crate) fn plan(&mut self, key: &PublicKey) {
-        let whose = Whose::Key(key.thumbprint);
+        let whose = Whose::of(key);
         if self.is_known(whose) {
             return;
         }
@@ -105,7 +111,7 @@ impl Tables {
     /// Plans the table of a key that had none when it was needed, now and then in the place of another.
     pub(crate) fn plan_used(&mut self, key: &PublicKey) {
         self.plan(key);
-        if self.is_known(Whose::Key(key.thumbprint)) {
+        if self.is_known(Whose::of(key)) {
             return;
         }
         self.misses = self.misses.saturating_add(1);
@@ -120,7 +126,7 @@ impl Tables {
 
     /// Gives a key's table up.
     pub(crate) fn drop_key(&mut self, key: &PublicKey) {
-        let whose = Whose::Key(key.thumbprint);
+        let whose = Whose::of(key);
         if let Some(kept) = self.kept.remove(&whose) {
             self.bytes = self.bytes.saturating_sub(kept.bytes);
         }
