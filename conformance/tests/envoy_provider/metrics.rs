@@ -78,7 +78,7 @@ fn prometheus_shows_labels_and_microseconds() -> Result<()> {
         series = parse(&gateway.envoy().admin("/stats/prometheus")?)?;
         Ok(series
             .iter()
-            .any(|one| one.name == "portcullis_latency_us_count" && one.value >= 9.0))
+            .any(|one| one.name == "portcullis_latency_us_count" && one.value >= 1.0))
     })?;
     let decisions = |verdict: &str, reason: &str| {
         series
@@ -128,6 +128,7 @@ fn prometheus_shows_labels_and_microseconds() -> Result<()> {
         .iter()
         .find(|one| one.name == "portcullis_latency_us_count")
         .map(|one| one.value);
-    assert_eq!(count, Some(9.0));
+    // One token came, five times: its signature was verified once, and all else was decided at once.
+    assert_eq!(count, Some(1.0));
     Ok(())
 }

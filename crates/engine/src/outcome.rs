@@ -96,6 +96,11 @@ impl Outcome {
         self.audited
     }
 
+    /// When the request head came.
+    pub const fn began(&self) -> UnixTime {
+        self.began
+    }
+
     /// Whether its latency belongs in [`Series::Latency`](crate::Series::Latency): it waited for keys, or a signature was
     /// verified. All else is decided at once, and to ask the clock would cost more than the decision.
     pub const fn is_timed(&self) -> bool {

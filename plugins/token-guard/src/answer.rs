@@ -53,10 +53,12 @@ pub(crate) fn refuse(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, reje
 
 /// The audit event, at level info, which proxies log unless told otherwise; and the latency.
 pub(crate) fn write_down(host: &Host<'_>, meters: &Meters, outcome: &Outcome) {
-    if !outcome.is_timed() && !outcome.is_audited() {
-        return;
-    }
-    let ended = clock::now(host);
+    // What is decided at once takes microseconds: to ask the clock again would be a good part of them.
+    let ended = if outcome.is_timed() {
+        clock::now(host)
+    } else {
+        outcome.began()
+    };
     if outcome.is_timed() {
         meters.latency(host, outcome, ended);
     }
