@@ -128,7 +128,8 @@ fn prometheus_shows_labels_and_microseconds() -> Result<()> {
         .iter()
         .find(|one| one.name == "portcullis_latency_us_count")
         .map(|one| one.value);
-    // One token came, five times: its signature was verified once, and all else was decided at once.
-    assert_eq!(count, Some(1.0));
+    // One token came, six times: each worker that met it verified its signature once, and all else was decided at once.
+    assert_eq!(count, event("portcullis_signature", "good"));
+    assert!(count.is_some_and(|count| count <= 2.0), "{count:?}");
     Ok(())
 }
