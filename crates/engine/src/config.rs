@@ -37,6 +37,7 @@ pub struct Config {
     pub(crate) realm: Box<str>,
     pub(crate) paths: Mode,
     pub(crate) audit: Audit,
+    pub(crate) host_crypto: bool,
     pub(crate) limits: Limits,
 }
 
@@ -83,6 +84,11 @@ impl Config {
         })
     }
 
+    /// Whether the host's own crypto may verify signatures, where the adapter finds it good.
+    pub const fn allows_host_crypto(&self) -> bool {
+        self.host_crypto
+    }
+
     /// The compiled routes.
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -111,6 +117,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
     let realm = document.or("realm", "api", read_realm);
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
     let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
+    let host_crypto = document.optional("crypto", |field| read_crypto(&mut field.section()?));
     let limits = document.optional("limits", |field| limits::read(&mut field.section()?));
     version?;
     let (identity_headers, forward_credential) = upstream;
@@ -122,6 +129,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         realm: realm.into(),
         paths: paths.unwrap_or_default(),
         audit: audit.unwrap_or(Audit::All),
+        host_crypto: host_crypto.unwrap_or(true),
         limits: limits.unwrap_or_default(),
     })
 }
@@ -198,5 +206,12 @@ fn read_audit(section: &mut Section<'_>) -> Option<Audit> {
             ("refused", Audit::Refused),
             ("none", Audit::None),
         ])
+    })
+}
+
+/// Not `off`: what turns YAML into JSON may take that word for a boolean, as YAML 1.1 did.
+fn read_crypto(section: &mut Section<'_>) -> Option<bool> {
+    section.required("host", |field| {
+        field.one_of(&[("auto", true), ("never", false)])
     })
 }

@@ -50,6 +50,12 @@ events! {
     SignatureGood = "signature.good";
     /// A signature was verified and is bad.
     SignatureBad = "signature.bad";
+    /// A signature was verified by the host's own crypto.
+    VerifyHost = "verify.host";
+    /// A signature was verified in the filter.
+    VerifySoftware = "verify.software";
+    /// The host's own crypto was asked and gave no answer; the filter verified instead.
+    VerifyHostFailed = "verify.host_failed";
     /// A key set was fetched and taken into use.
     KeysLoaded = "keys.fetch.loaded";
     /// A fetch of a key set timed out.

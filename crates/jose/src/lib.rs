@@ -58,6 +58,7 @@ mod spki;
 mod token_type;
 mod validity;
 mod verify;
+mod x509_signature;
 
 pub use algorithm::Algorithm;
 pub use claims::{Claims, RegisteredClaim};
@@ -74,3 +75,4 @@ pub use public_key::{KeyKind, PublicKey};
 pub use token_type::{ExpectedType, check_type};
 pub use validity::{Validity, check_access_token_profile, check_times};
 pub use verify::{Software, Verifier};
+pub use x509_signature::{EcdsaDer, X509Signature};

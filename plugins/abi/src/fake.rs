@@ -2,13 +2,15 @@
 //!
 //! Each thread has one. [`Vm::start`] resets it.
 
+mod foreign;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::rc::Rc;
 
 use crate::dispatch::{self, Constructor};
 use crate::{Action, CallToken, HeaderPairs, HostError, StreamId, pairs};
+
+pub use foreign::FakeFunction;
 
 /// A header as the tests write it.
 pub type Header = (String, Vec<u8>);
@@ -58,25 +60,6 @@ pub struct FakeCall {
     pub body: Vec<u8>,
     /// Time-out in milliseconds.
     pub timeout: u32,
-}
-
-/// A foreign function: arguments to answer, or a status.
-#[derive(Clone)]
-pub struct FakeFunction(Rc<Function>);
-
-type Function = dyn Fn(&[u8]) -> Result<Vec<u8>, u32>;
-
-impl FakeFunction {
-    /// This one.
-    pub fn new(function: impl Fn(&[u8]) -> Result<Vec<u8>, u32> + 'static) -> Self {
-        Self(Rc::new(function))
-    }
-}
-
-impl fmt::Debug for FakeFunction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FakeFunction")
-    }
 }
 
 /// The scripted host. Tests read and change its fields through [`Vm::host`].
@@ -306,19 +289,6 @@ impl FakeHost {
         }
         self.current = context;
         self.status("set_effective_context")
-    }
-
-    pub(crate) fn on_call_foreign_function(
-        &mut self,
-        name: &[u8],
-    ) -> Result<Rc<Function>, HostError> {
-        let name = String::from_utf8_lossy(name).into_owned();
-        let function = self.foreign.get(name.as_str()).cloned();
-        self.foreign_calls.push(name);
-        HostError::check(self.status("call_foreign_function"))?;
-        function
-            .map(|function| function.0)
-            .ok_or(HostError::NotFound)
     }
 
     pub(crate) fn on_define_metric(&mut self, kind: u32, name: &[u8], id: &mut u32) -> u32 {

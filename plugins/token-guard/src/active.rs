@@ -13,6 +13,7 @@ use crate::callouts::{Callouts, Open, Received};
 use crate::clock;
 use crate::meters::Meters;
 use crate::random::RandomPool;
+use crate::signatures::Signatures;
 use crate::waiting::Waiting;
 
 /// How often the engine is asked what is due. Requests that waited too long are given up with this precision.
@@ -25,6 +26,7 @@ const STEPS_LIMIT: usize = 4;
 /// The engine with its callouts and paused requests.
 pub(crate) struct Active {
     guard: Guard,
+    signatures: Signatures,
     callouts: Callouts,
     waiting: Waiting,
     /// Whom the engine has woken and who was not yet given to it again.
@@ -55,9 +57,10 @@ pub(crate) enum Carrier {
 }
 
 impl Active {
-    pub(crate) fn new(guard: Guard, manner: Manner) -> Self {
+    pub(crate) fn new(guard: Guard, signatures: Signatures, manner: Manner) -> Self {
         Self {
             guard,
+            signatures,
             callouts: Callouts::default(),
             waiting: Waiting::default(),
             woken: VecDeque::new(),
@@ -355,13 +358,14 @@ impl Active {
             .extend(self.guard.complete(ended, now, rand, Reply::Unreachable));
     }
 
-    /// Carries the engine's counts to the host.
+    /// Carries the counts to the host.
     pub(crate) fn report(&mut self, host: &Host<'_>, meters: &Meters) {
         self.count(host, meters, None);
     }
 
-    /// Carries the engine's counts to the host, less one of `but`, which did not come true.
+    /// Carries the counts to the host, less one of `but`, which did not come true.
     fn count(&mut self, host: &Host<'_>, meters: &Meters, mut but: Option<Series>) {
+        self.signatures.report(host, meters);
         for (series, count) in self.guard.drain_metrics() {
             let less = u64::from(but.take_if(|but| *but == series).is_some());
             match count.saturating_sub(less) {

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use portcullis_abi::{Action, CallReply, CallToken, Host, LogLevel, Plugin, Stream, StreamId};
 use portcullis_engine::{Config, Guard, GuardOptions, Reject, RequestHead};
-use portcullis_jose::Precomputed;
 
 use crate::active::{Active, Carrier, Manner, TICK};
 use crate::answer::refuse;
@@ -14,6 +13,7 @@ use crate::clock;
 use crate::document::unwrapped;
 use crate::meters::Meters;
 use crate::random::RandomPool;
+use crate::signatures::Signatures;
 use crate::view::{self, View};
 
 /// Longest configuration that is read, in bytes.
@@ -81,7 +81,8 @@ impl TokenGuard {
             config.policy().routes().len()
         );
         host.log(LogLevel::Info, &line);
-        let guard = Guard::new(config, options, Box::new(Precomputed::default()));
+        let signatures = Signatures::find(host, config.allows_host_crypto());
+        let guard = Guard::new(config, options, Box::new(signatures.clone()));
         if !has_timer {
             guard.work_ahead();
         }
@@ -89,7 +90,7 @@ impl TokenGuard {
             wakes_others,
             has_timer,
         };
-        Ok(Active::new(guard, manner))
+        Ok(Active::new(guard, signatures, manner))
     }
 
     /// Refuses a document that needs what the host can't do, where that can be told.

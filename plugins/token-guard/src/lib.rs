@@ -11,8 +11,10 @@ mod build;
 mod callouts;
 mod clock;
 mod document;
+mod host_crypto;
 mod meters;
 mod random;
+mod signatures;
 mod view;
 mod waiting;
 

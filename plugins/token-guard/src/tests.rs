@@ -3,6 +3,7 @@
 
 mod bound;
 mod chaos;
+mod host_crypto;
 
 use portcullis_abi::Action;
 use portcullis_abi::fake::{FakeResponse, Vm};

@@ -236,6 +236,14 @@ fn what_is_wrong_is_refused_where_it_stands() {
             "paths.non_canonical",
         ),
         ("/audit", json!({"log": "some"}), "audit.log"),
+        ("/crypto", json!({"host": "off"}), "crypto.host"),
+        ("/crypto", json!({"host": false}), "crypto.host"),
+        (
+            "/crypto",
+            json!({"host": "auto", "wasm": "auto"}),
+            "crypto.wasm",
+        ),
+        ("/crypto", json!({}), "crypto"),
         (
             "/limits",
             json!({"waiting": {"requests": -1}}),
@@ -312,4 +320,18 @@ fn a_broken_entry_is_no_unknown_issuer() {
     document["issuers"][0]["algorithms"] = json!([]);
     document["routes"][2]["require"] = json!({"issuers": [crate::world::ISSUER]});
     assert_eq!(paths_of(&document), ["issuers[0].algorithms"]);
+}
+
+#[test]
+fn host_crypto_is_allowed_unless_the_document_says_never() {
+    let config = |crypto: serde_json::Value| {
+        let mut document = document();
+        if !crypto.is_null() {
+            document["crypto"] = crypto;
+        }
+        Config::parse(document.to_string().as_bytes()).unwrap()
+    };
+    assert!(config(json!(null)).allows_host_crypto());
+    assert!(config(json!({"host": "auto"})).allows_host_crypto());
+    assert!(!config(json!({"host": "never"})).allows_host_crypto());
 }
