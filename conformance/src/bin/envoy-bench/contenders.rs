@@ -152,7 +152,7 @@ pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<C
             GUARD_ALONE,
             Document {
                 cache_bytes: Some(SMALL_CACHE),
-                host_crypto: None,
+                host_crypto: Some("never"),
                 ..plain
             },
         ),
