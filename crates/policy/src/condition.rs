@@ -45,8 +45,6 @@ use crate::route::Route;
 use claims::Variables;
 use meter::Budget;
 
-pub(crate) use names::is_reserved_word;
-
 /// What one evaluation may cost. A unit is about one step of the evaluator, well under a microsecond in wasm; a usual condition
 /// takes 5 to 50, a search through a list of a thousand groups about 6,000.
 pub(crate) const BUDGET: u32 = 20_000;
@@ -186,5 +184,5 @@ impl fmt::Debug for Condition {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests;

@@ -8,9 +8,13 @@ mod section;
 mod show;
 mod tree;
 mod units;
+#[cfg(feature = "yaml")]
+mod yaml;
+#[cfg(not(feature = "yaml"))]
+#[path = "document/without_yaml.rs"]
 mod yaml;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests;
 
 pub use field::Field;

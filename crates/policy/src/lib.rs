@@ -9,15 +9,25 @@
 //!    them from the same tree in the same way.
 //! 4. Per request: [`path::canonical`], [`Policy::select`], and for a verified token [`Route::decide`].
 //!
+//! # Features
+//!
+//! `conditions` (CEL in `when`) and `yaml` (documents in YAML beside JSON) are on by default. A document that uses a part which
+//! the build leaves out is refused with a [`Problem`] at its place, never read as if the part were not there.
+//!
 //! No I/O, no clock, no randomness, no host calls: time is an argument.
 
 pub mod document;
 pub mod path;
 
+#[cfg(feature = "conditions")]
+mod condition;
+#[cfg(not(feature = "conditions"))]
+#[path = "without_conditions.rs"]
 mod condition;
 mod decision;
 mod policy;
 mod requirement;
+mod reserved;
 mod route;
 
 pub use decision::{Denied, Facts, RequestFacts};

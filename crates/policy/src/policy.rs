@@ -207,5 +207,5 @@ fn describe(route: &Route) -> String {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "conditions", feature = "yaml"))]
 mod tests;

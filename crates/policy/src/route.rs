@@ -11,6 +11,7 @@ use crate::document::Location;
 use crate::path::CanonicalPath;
 use crate::requirement::Requirement;
 
+#[cfg(feature = "conditions")]
 pub(crate) use host::normal_host;
 pub(crate) use read::Match;
 pub(crate) use table::{Conflict, Found, Table};

@@ -79,6 +79,7 @@ fn the_issuer_and_audience_of_each_route_are_asked_of_a_cached_token() {
     assert_eq!(world.count(Count::SignatureGood), 1);
 }
 
+#[cfg(feature = "conditions")]
 #[test]
 fn claims_and_conditions_of_each_route_are_asked_of_a_cached_token() {
     let good = key("a", 1);

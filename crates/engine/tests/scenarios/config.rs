@@ -29,6 +29,7 @@ fn wrong(pointer: &str, value: Value, path: &str) {
     );
 }
 
+#[cfg(all(feature = "conditions", feature = "yaml"))]
 #[test]
 fn the_example_of_the_design_is_taken() {
     let yaml = r#"
@@ -56,6 +57,7 @@ upstream: { set: { x-user: claims.sub }, forward_credential: false }
     assert_eq!(config.clusters().collect::<Vec<_>>(), ["idp"]);
 }
 
+#[cfg(feature = "yaml")]
 #[test]
 fn all_mistakes_come_at_once_with_their_lines() {
     let yaml = "version: 2
@@ -334,4 +336,20 @@ fn host_crypto_is_allowed_unless_the_document_says_never() {
     assert!(config(json!(null)).allows_host_crypto());
     assert!(config(json!({"host": "auto"})).allows_host_crypto());
     assert!(!config(json!({"host": "never"})).allows_host_crypto());
+}
+
+#[test]
+fn a_part_that_the_build_leaves_out_is_refused_beside_all_other_mistakes() {
+    let mut document = document();
+    document["routes"] = json!([
+        {"match": {"path": "/a/{id}"}, "require": {}, "when": "claims.sub == path.id"},
+        {"match": {"path": "/b"}, "require": {}, "whenn": "true"},
+    ]);
+    let paths = paths_of(&document);
+    let left_out = if cfg!(feature = "conditions") {
+        vec!["routes[1].whenn"]
+    } else {
+        vec!["routes[0].when", "routes[1].whenn"]
+    };
+    assert_eq!(paths, left_out);
 }

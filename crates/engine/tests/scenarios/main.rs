@@ -13,6 +13,8 @@
 mod answers;
 mod cached;
 mod clock;
+// Two of the reasons are those of conditions.
+#[cfg(feature = "conditions")]
 mod complete;
 mod config;
 mod documented;

@@ -1,32 +1,5 @@
 //! The names that conditions may use, in one place.
 
-/// Words that CEL keeps for itself.
-pub(crate) fn is_reserved_word(word: &str) -> bool {
-    matches!(
-        word,
-        "as" | "break"
-            | "const"
-            | "continue"
-            | "else"
-            | "false"
-            | "for"
-            | "function"
-            | "if"
-            | "import"
-            | "in"
-            | "let"
-            | "loop"
-            | "namespace"
-            | "null"
-            | "package"
-            | "return"
-            | "true"
-            | "var"
-            | "void"
-            | "while"
-    )
-}
-
 /// Variables whose fields are named one by one.
 pub(super) const CLAIMS: &str = "claims";
 pub(super) const REQUEST: &str = "request";

@@ -3,8 +3,8 @@
 use cel::common::ast::IdedExpr;
 use cel::parser::PrattParser;
 
-use super::names::is_reserved_word;
 use crate::document::Field;
+use crate::reserved::is_reserved_word;
 
 /// The longest condition in bytes.
 const MAX_SOURCE_BYTES: usize = 2048;

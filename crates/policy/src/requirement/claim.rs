@@ -181,7 +181,7 @@ fn read_value(field: &Field<'_>) -> Option<Wanted> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests {
     use super::*;
     use crate::document::{Sink, parse};

@@ -203,7 +203,7 @@ fn read_variable(name: &str) -> Result<Segment, Mistake> {
         let help = "a name is a letter or _, then letters, digits and _".to_owned();
         return Err(Mistake::new(message, Some(help)));
     }
-    if crate::condition::is_reserved_word(name) {
+    if crate::reserved::is_reserved_word(name) {
         let help = "a condition could not name it".to_owned();
         return Err(Mistake::new(
             format!("has the variable {{{name}}}, a reserved word of CEL"),

@@ -249,5 +249,5 @@ impl Slot {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "yaml"))]
 mod tests;
