@@ -9,6 +9,14 @@ pub fn wasm() -> Result<PathBuf> {
     part("PORTCULLIS_WASM", "the built token-guard.wasm")
 }
 
+/// The build of the filter without conditions and YAML (variable `PORTCULLIS_WASM_MINIMAL`).
+pub fn minimal_wasm() -> Result<PathBuf> {
+    part(
+        "PORTCULLIS_WASM_MINIMAL",
+        "the built token-guard-minimal.wasm",
+    )
+}
+
 /// The Envoy binary (variable `PORTCULLIS_ENVOY`).
 pub fn envoy() -> Result<PathBuf> {
     part("PORTCULLIS_ENVOY", "the Envoy binary")

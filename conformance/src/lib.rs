@@ -23,6 +23,7 @@ pub mod http_server;
 pub mod in_envoy;
 pub mod jwks_server;
 pub mod keys;
+pub mod left_out;
 pub mod mint;
 pub mod mutate;
 pub mod native;

@@ -1,6 +1,7 @@
 //! The built filter under host-test as a host for cases.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -35,9 +36,17 @@ impl std::fmt::Debug for Wasm {
 
 /// Compiles the filter that `PORTCULLIS_WASM` names; once a test, it takes a second.
 pub fn compile() -> Result<Module> {
-    let path = crate::environment::wasm()?;
-    let bytes = std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    Module::compile(&bytes).context("the filter does not compile")
+    compile_file(&crate::environment::wasm()?)
+}
+
+/// Compiles the build that `PORTCULLIS_WASM_MINIMAL` names.
+pub fn compile_minimal() -> Result<Module> {
+    compile_file(&crate::environment::minimal_wasm()?)
+}
+
+fn compile_file(path: &Path) -> Result<Module> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Module::compile(&bytes).with_context(|| format!("{} does not compile", path.display()))
 }
 
 impl Wasm {

@@ -2,15 +2,16 @@
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::dist::Choice;
+use crate::dist::{Choice, Modules};
 
 /// What the caller asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Subject {
     Build {
-        filter_only: bool,
+        modules: Modules,
         toolchain: Choice,
     },
+    Size,
     Test {
         only: Vec<String>,
     },
@@ -63,12 +64,17 @@ fn subject(matches: &ArgMatches) -> Subject {
     let flag = |matches: &ArgMatches, name| matches.get_flag(name);
     match matches.subcommand() {
         Some(("build", build)) => Subject::Build {
-            filter_only: flag(build, "filter-only"),
+            modules: match (flag(build, "filter-only"), flag(build, "minimal")) {
+                (true, _) => Modules::Filter,
+                (false, true) => Modules::Minimal,
+                (false, false) => Modules::All,
+            },
             toolchain: match build.get_one::<String>("toolchain").map(String::as_str) {
                 Some("debian") => Choice::Debian,
                 _ => Choice::Auto,
             },
         },
+        Some(("size", _)) => Subject::Size,
         Some(("test", test)) if flag(test, "list") => Subject::TestList,
         Some(("test", test)) => Subject::Test {
             only: texts(test, "only"),
@@ -156,6 +162,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommands([
             build(),
+            size(),
             test(),
             demo(),
             fuzz(),
@@ -168,14 +175,17 @@ fn command() -> Command {
 
 fn build() -> Command {
     Command::new("build")
-        .about("Build the filter into target/dist/token-guard.wasm, and the guests of host-test's tests")
+        .about("Build the filter into target/dist: token-guard.wasm, token-guard-minimal.wasm; and the guests of host-test's tests")
         .long_about(
-            "Build the filter into target/dist/token-guard.wasm, and the guests of host-test's tests into \
-             target/dist/guests.\n\nFinds a wasm32 toolchain by itself: the installed target, else `rustup target \
+            "Build the filter into target/dist/token-guard.wasm, its minimal build (JSON documents without conditions) \
+             into target/dist/token-guard-minimal.wasm, and the guests of host-test's tests into target/dist/guests. \
+             Beside each filter stands the same code with the names of its functions (.names.wasm), for stack traces.\n\nFinds a wasm32 toolchain by itself: the installed target, else `rustup target \
              add`, else Debian's packages. Writes size, digest, imports and exports to \
-             target/dist/token-guard.json and fails on an import that plugins/token-guard/imports.txt does not list.",
+             target/dist/token-guard.json and its like, and fails on an import that plugins/token-guard/imports.txt does not \
+             list and on a module above its limit.",
         )
-        .arg(flag("filter-only", "Only the filter, not the guests"))
+        .arg(flag("filter-only", "Only the whole filter"))
+        .arg(flag("minimal", "Only the minimal filter").conflicts_with("filter-only"))
         .arg(
             Arg::new("toolchain")
                 .long("toolchain")
@@ -184,6 +194,12 @@ fn build() -> Command {
                 .default_value("auto")
                 .help("`debian` takes Debian's packages even where the target is installed"),
         )
+}
+
+fn size() -> Command {
+    Command::new("size").about(
+        "Build the filter twice, whole and minimal, and list its parts in bytes (also target/dist/sizes.json)",
+    )
 }
 
 fn test() -> Command {
@@ -306,17 +322,25 @@ mod tests {
         assert_eq!(
             read("x build"),
             Subject::Build {
-                filter_only: false,
+                modules: Modules::All,
                 toolchain: Choice::Auto
             }
         );
         assert_eq!(
             read("x build --filter-only --toolchain debian"),
             Subject::Build {
-                filter_only: true,
+                modules: Modules::Filter,
                 toolchain: Choice::Debian
             }
         );
+        assert_eq!(
+            read("x build --minimal"),
+            Subject::Build {
+                modules: Modules::Minimal,
+                toolchain: Choice::Auto
+            }
+        );
+        assert_eq!(read("x size"), Subject::Size);
         assert_eq!(
             read("x test --only fmt --only tidy"),
             Subject::Test {

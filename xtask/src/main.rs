@@ -42,17 +42,10 @@ fn main() -> ExitCode {
 fn perform(subject: Subject) -> Result<ExitCode> {
     let workspace = Workspace::here()?;
     match subject {
-        Subject::Build {
-            filter_only,
-            toolchain,
-        } => {
-            let modules = if filter_only {
-                dist::Modules::Filter
-            } else {
-                dist::Modules::All
-            };
+        Subject::Build { modules, toolchain } => {
             dist::build(&workspace, modules, toolchain).map(|_| ExitCode::SUCCESS)
         }
+        Subject::Size => dist::size(&workspace).map(|()| ExitCode::SUCCESS),
         Subject::Test { only } => test::run(&workspace, &only),
         Subject::TestList => {
             test::list();

@@ -3,6 +3,10 @@
 use portcullis_policy::{Policy, Problems, Section, Sink, document};
 
 /// Compiles a document whose only trust anchor is `https://login.example.com`.
+#[expect(
+    clippy::expect_used,
+    reason = "a test: a document without mistakes and without a policy is the failure"
+)]
 fn compile(text: &str) -> Result<Policy, Problems> {
     let sink = Sink::new();
     let node = document::parse(text.as_bytes(), &sink);

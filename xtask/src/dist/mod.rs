@@ -1,33 +1,36 @@
 //! `xtask build`: the filter and the guests as wasm modules under `target/dist`, with what they import written down.
 
 mod debian;
+mod filter;
 mod imports;
+mod parts;
+mod reader;
 mod record;
+mod size;
 mod toolchain;
 mod wasm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use crate::run::Job;
-use crate::say;
 use crate::workspace::{Workspace, write_if_changed};
+pub(crate) use filter::{Build, FILTER};
+pub(crate) use size::size;
 pub(crate) use toolchain::{Choice, Toolchain};
 
-/// The filter's package.
-pub(crate) const FILTER: &str = "token-guard";
 /// The guests that prove host-test on filters which share no code with ours.
 const GUESTS: [&str; 2] = ["guest-well-behaved", "guest-hostile"];
-/// ARCHITECTURE.md: the module stays under 2 MiB.
-const MODULE_LIMIT: usize = 2 * 1024 * 1024;
 
-/// What a build made.
+/// Where a build's modules lie, made or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Dist {
     /// `target/dist/token-guard.wasm`.
     pub(crate) filter: PathBuf,
+    /// `target/dist/token-guard-minimal.wasm`.
+    pub(crate) minimal: PathBuf,
     /// `target/dist/guests`.
     pub(crate) guests: PathBuf,
 }
@@ -35,82 +38,67 @@ pub(crate) struct Dist {
 /// Which modules to build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Modules {
-    /// The filter only.
+    /// The whole filter only.
     Filter,
-    /// The filter and the guests of host-test's own tests.
+    /// The minimal filter only.
+    Minimal,
+    /// The filter in both builds.
+    Filters,
+    /// Both filters, and the guests of host-test's own tests.
     All,
 }
 
-/// Builds the modules and describes the filter in `target/dist/token-guard.json`.
-pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> Result<Dist> {
-    let toolchain = Toolchain::find(workspace, choice)?;
-    let out = workspace.target("wasm");
-    // The guests by themselves: built together, their features would change those of the filter.
-    compile(workspace, workspace.root(), &toolchain, &[FILTER], &out)?;
-    if modules == Modules::All {
-        compile(workspace, workspace.root(), &toolchain, &GUESTS, &out)?;
-    }
-
-    let built = out.join("wasm32-unknown-unknown/wasm");
-    let dist = Dist {
-        filter: workspace.target("dist/token-guard.wasm"),
-        guests: workspace.target("dist/guests"),
-    };
-    if modules == Modules::All {
-        for guest in GUESTS {
-            let file = format!("{}.wasm", guest.replace('-', "_"));
-            let module = std::fs::read(built.join(&file))?;
-            write_if_changed(&dist.guests.join(&file), &module)?;
+impl Modules {
+    fn has(self, build: Build) -> bool {
+        match self {
+            Self::Filter => build == Build::Whole,
+            Self::Minimal => build == Build::Minimal,
+            Self::Filters | Self::All => true,
         }
     }
-    let from = built.join("token_guard.wasm");
-    let bytes = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
-    let module =
-        wasm::Module::parse(&bytes).with_context(|| format!("reading {}", from.display()))?;
-    write_if_changed(&dist.filter, &bytes)?;
-    let record = record::describe(&bytes, &module, &toolchain.version()?);
-    write_if_changed(
-        &workspace.target("dist/token-guard.json"),
-        record.as_bytes(),
-    )?;
+}
 
-    say::note(&format!(
-        "{}: {} bytes ({:.2} MiB), {} imports, {} exports, {} KiB of memory at start",
-        dist.filter
-            .strip_prefix(workspace.root())
-            .unwrap_or(&dist.filter)
-            .display(),
-        bytes.len(),
-        bytes.len() as f64 / 1048576.0,
-        module.imports.len(),
-        module.exports.len(),
-        module.initial_memory() / 1024,
-    ));
-    let allowed = imports::Allowed::read(&workspace.path(imports::ALLOW_LIST))?;
-    let strangers = allowed.strangers(&module.imports);
-    if !strangers.is_empty() {
-        bail!(
-            "token-guard.wasm imports what {} does not allow:\n  {}\n\
-             Not every host of the README's table defines it. Do without it, or add it there with the reason.",
-            imports::ALLOW_LIST,
-            strangers.join("\n  ")
-        );
+/// Builds the modules and describes each filter in a JSON file beside it.
+pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> Result<Dist> {
+    let toolchain = Toolchain::find(workspace, choice)?;
+    let dist = Dist {
+        filter: Build::Whole.file(workspace),
+        minimal: Build::Minimal.file(workspace),
+        guests: workspace.target("dist/guests"),
+    };
+    for build in Build::ALL {
+        if modules.has(build) {
+            filter::build(workspace, &toolchain, build)?;
+        }
     }
-    if bytes.len() > MODULE_LIMIT {
-        bail!(
-            "token-guard.wasm has {} bytes; the limit is {MODULE_LIMIT}",
-            bytes.len()
-        );
+    if modules == Modules::All {
+        // By themselves: built together, their features would change those of the filter.
+        let out = workspace.target("wasm");
+        compile(
+            workspace,
+            workspace.root(),
+            &toolchain,
+            &GUESTS,
+            &["--profile", "wasm"],
+            &out,
+        )?;
+        for guest in GUESTS {
+            let file = format!("{}.wasm", guest.replace('-', "_"));
+            let built = out.join("wasm32-unknown-unknown/wasm").join(&file);
+            write_if_changed(&dist.guests.join(&file), &std::fs::read(built)?)?;
+        }
     }
     Ok(dist)
 }
 
-/// Runs cargo for wasm32 on `packages` of the repository, or its copy, in `folder`, into the target folder `out`.
+/// Runs cargo for wasm32 on `packages` of the repository, or its copy, in `folder`, into the target folder `out`; `more` are
+/// further arguments of cargo.
 pub(crate) fn compile(
     workspace: &Workspace,
     folder: &Path,
     toolchain: &Toolchain,
     packages: &[&str],
+    more: &[&str],
     out: &Path,
 ) -> Result<()> {
     let mut cargo = toolchain.cargo(folder, workspace.root());
@@ -118,20 +106,22 @@ pub(crate) fn compile(
         .args([
             "build",
             "--locked",
-            "--profile",
-            "wasm",
             "--target",
             "wasm32-unknown-unknown",
             "--target-dir",
         ])
         .arg(out)
         .args(packages.iter().flat_map(|package| ["-p", package]))
+        .args(more)
         .env("PORTCULLIS_BUILD_EPOCH", build_epoch(workspace).to_string());
     let names = packages.join(", ");
-    let log = workspace.log(&format!("build-wasm-{}", packages.first().unwrap_or(&"")));
-    Job::new(format!("build for wasm32: {names}"), log, cargo)
-        .run()?
-        .require()?;
+    let folder = out.file_name().unwrap_or_default().to_string_lossy();
+    let log = workspace.log(&format!(
+        "build-{folder}-{}",
+        packages.first().unwrap_or(&"")
+    ));
+    let what = format!("build for wasm32: {names} (target/{folder})");
+    Job::new(what, log, cargo).run()?.require()?;
     Ok(())
 }
 

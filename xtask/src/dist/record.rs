@@ -1,4 +1,4 @@
-//! `target/dist/token-guard.json`: what a module is, for people who check it and for comparing two builds.
+//! `target/dist/token-guard.json` and its like: what a module is, for people who check it and for comparing two builds.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use super::wasm::Module;
 use crate::workspace::sha256;
 
 /// The record of a module, as indented JSON.
-pub(crate) fn describe(bytes: &[u8], module: &Module, rustc: &str) -> String {
+pub(crate) fn describe(file: &str, bytes: &[u8], module: &Module, rustc: &str) -> String {
     let imports: Vec<_> = module
         .imports
         .iter()
@@ -18,7 +18,7 @@ pub(crate) fn describe(bytes: &[u8], module: &Module, rustc: &str) -> String {
         .map(|export| json!({ "name": export.name, "kind": export.kind.name() }))
         .collect();
     let record = json!({
-        "file": "token-guard.wasm",
+        "file": file,
         "bytes": bytes.len(),
         "sha256": sha256(bytes),
         "rustc": rustc,
@@ -36,8 +36,14 @@ mod tests {
     #[test]
     fn names_size_and_digest() {
         let bytes = b"\0asm\x01\0\0\0";
-        let record = describe(bytes, &Module::parse(bytes).unwrap(), "rustc 1.95.0");
+        let record = describe(
+            "x.wasm",
+            bytes,
+            &Module::parse(bytes).unwrap(),
+            "rustc 1.95.0",
+        );
         let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+        assert_eq!(record["file"], "x.wasm");
         assert_eq!(record["bytes"], 8);
         assert_eq!(record["sha256"], sha256(bytes));
         assert_eq!(record["imports"], json!([]));

@@ -81,6 +81,8 @@ impl Toolchain {
         };
         clean_environment(&mut command, *self == Self::Debian);
         let mut flags = remapped(root);
+        // Names that tell for whose types generic code was made: `xtask size` reads them.
+        flags.push("-Csymbol-mangling-version=v0".to_owned());
         if *self == Self::Debian {
             flags.extend(debian::configure(&mut command));
         }

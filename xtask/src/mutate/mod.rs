@@ -233,7 +233,14 @@ impl<'w> Bench<'w> {
     fn filter(&self, here: &Workspace) -> Result<PathBuf> {
         let toolchain = Toolchain::find(self.workspace, Choice::Auto)?;
         let out = self.workspace.target("mutations/wasm");
-        compile(self.workspace, here.root(), &toolchain, &[FILTER], &out)?;
+        compile(
+            self.workspace,
+            here.root(),
+            &toolchain,
+            &[FILTER],
+            &["--profile", "wasm"],
+            &out,
+        )?;
         Ok(out.join("wasm32-unknown-unknown/wasm/token_guard.wasm"))
     }
 }

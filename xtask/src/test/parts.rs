@@ -77,6 +77,7 @@ impl Parts {
         let dist = self.dist()?;
         command
             .env("PORTCULLIS_WASM", dist.filter)
+            .env("PORTCULLIS_WASM_MINIMAL", dist.minimal)
             .env("PORTCULLIS_GUESTS", dist.guests);
         command
             .env("PORTCULLIS_ENVOY", self.envoy()?)

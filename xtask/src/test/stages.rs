@@ -30,7 +30,7 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "build",
-        shows: "the filter and the guests as wasm modules",
+        shows: "the filter, whole and minimal, and the guests as wasm modules, within their limits",
         run: build,
     },
     Stage {
@@ -42,6 +42,11 @@ pub(super) const STAGES: &[Stage] = &[
         name: "native",
         shows: "units and properties of every native package",
         run: native_tests,
+    },
+    Stage {
+        name: "left-out",
+        shows: "the crates without the parts that the minimal build leaves out",
+        run: left_out,
     },
     Stage {
         name: "doc",
@@ -165,6 +170,36 @@ fn native_tests(parts: &mut Parts) -> Result<Tally> {
     native::run(parts, Needs::Nothing, |program| {
         !matches!(program.package.as_str(), CONFORMANCE | "host-test")
     })
+}
+
+fn left_out(parts: &mut Parts) -> Result<Tally> {
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = parts.workspace.cargo();
+        cargo
+            .args(arguments)
+            .args(["--locked", "--no-default-features"])
+            .args(["-p", "portcullis-policy", "-p", "portcullis-engine"]);
+        cargo
+    };
+    let mut clippy = cargo(&["clippy", "--all-targets"]);
+    clippy.args(["-p", "token-guard", "--", "-D", "warnings"]);
+    Job::new(
+        "cargo clippy without features",
+        parts.workspace.log("clippy-left-out"),
+        clippy,
+    )
+    .run()?
+    .require()?;
+    let done = Job::new(
+        "cargo test without features",
+        parts.workspace.log("test-left-out"),
+        cargo(&["test"]),
+    )
+    .run()?;
+    if !done.ok {
+        done.show_tail();
+    }
+    Ok(Tally::of_program(&done.text(), done.ok))
 }
 
 fn doc(parts: &mut Parts) -> Result<Tally> {

@@ -1,0 +1,47 @@
+//! What the minimal build does with documents: JSON without conditions it reads, everything else it refuses.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// A document in the two forms that matter to the minimal build.
+#[derive(Debug)]
+pub struct Documents {
+    /// All of it, as JSON.
+    pub whole: String,
+    /// Without the routes that have a condition, as JSON.
+    pub without_conditions: String,
+    /// What the minimal build must say to `whole`, one mistake a condition; empty: it takes it.
+    pub mistakes: Vec<String>,
+}
+
+/// What the minimal build says to a document in YAML, after the place.
+pub const NO_YAML: &str = "this is no JSON document, and this build has no YAML (convert it to JSON, or use \
+                           token-guard.wasm, which reads YAML too)";
+
+/// Converts a document from YAML.
+pub fn documents(yaml: &str) -> Result<Documents> {
+    let whole: Value = serde_saphyr::from_str(yaml)
+        .map_err(|error| anyhow::anyhow!("no YAML document: {error}"))?;
+    let mut rest = whole.clone();
+    let routes = rest["routes"]
+        .as_array_mut()
+        .context("the document has no routes")?;
+    let mut mistakes = Vec::new();
+    let mut index = 0;
+    routes.retain(|route| {
+        let conditional = route.get("when").is_some();
+        if conditional {
+            mistakes.push(format!(
+                "routes[{index}].when: is a condition, and this build has no conditions (use token-guard.wasm, which has \
+                 them)"
+            ));
+        }
+        index += 1;
+        !conditional
+    });
+    Ok(Documents {
+        whole: whole.to_string(),
+        without_conditions: rest.to_string(),
+        mistakes,
+    })
+}

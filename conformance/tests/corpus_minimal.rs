@@ -1,0 +1,131 @@
+//! The corpus through the minimal build: what it left out it refuses by name, and all else it judges as the whole one does.
+
+use std::collections::BTreeMap;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use host_test::{HostOptions, Level, Module, PluginConfig, Process, Worker};
+use portcullis_conformance::case::{self, Case, HostKind};
+use portcullis_conformance::left_out::{Documents, NO_YAML, documents};
+use portcullis_conformance::native::Native;
+use portcullis_conformance::wasm::{self, Wasm};
+use portcullis_conformance::{runner, world};
+
+/// What the filter's errors say that a document made it log; empty: it took it.
+fn refusal(module: &Module, document: &str) -> Vec<String> {
+    let plugin = PluginConfig {
+        name: "token_guard".to_owned(),
+        root_id: "token_guard".to_owned(),
+        vm_id: "minimal".to_owned(),
+        configuration: document.as_bytes().to_vec(),
+        ..PluginConfig::default()
+    };
+    let mut worker = Worker::new(module, plugin, HostOptions::default(), &Process::new());
+    let started = worker.start();
+    let errors: Vec<String> = started
+        .logs
+        .iter()
+        .filter(|line| line.level == Level::Error)
+        .map(|line| {
+            let text = line
+                .message
+                .strip_prefix("portcullis: configuration refused: ");
+            text.expect("an error of the configuration").to_owned()
+        })
+        .collect();
+    assert_eq!(started.configured, errors.is_empty(), "{started:?}");
+    errors
+}
+
+fn worlds() -> BTreeMap<String, (String, Documents)> {
+    let worlds = world::all().unwrap().into_iter();
+    worlds
+        .map(|(name, yaml)| {
+            let both = documents(&yaml).unwrap();
+            (name, (yaml, both))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_left_out_is_refused_with_its_place_and_where_to_get_it() {
+    let module = wasm::compile_minimal().unwrap();
+    let mut conditions = 0;
+    for (name, (yaml, both)) in worlds() {
+        let [mistake] = &refusal(&module, &yaml)[..] else {
+            panic!("{name}: YAML is one mistake");
+        };
+        let (place, what) = mistake.split_once(": ").unwrap();
+        assert!(place.starts_with("line 1, column 1"), "{name}: {place}");
+        assert_eq!(what, NO_YAML, "{name}");
+        if name != "broken" {
+            assert_eq!(refusal(&module, &both.whole), both.mistakes, "{name}");
+            assert!(
+                refusal(&module, &both.without_conditions).is_empty(),
+                "{name}"
+            );
+        }
+        conditions += both.mistakes.len();
+    }
+    assert!(
+        conditions > 0,
+        "no world has a condition: this test shows nothing"
+    );
+}
+
+#[test]
+fn every_case_without_conditions_is_judged_as_by_the_whole_build() {
+    let module = wasm::compile_minimal().unwrap();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        .try_into()
+        .unwrap();
+    let worlds = worlds();
+    let (mut same, mut conditional) = (0, Vec::new());
+    for case in case::load().unwrap() {
+        if !case.runs_on(HostKind::Wasm) {
+            continue;
+        }
+        let (document, configured) = (
+            &worlds[&case.world].1.without_conditions,
+            case.world != "broken",
+        );
+        let play_natively = |case: &Case| {
+            let mut host = Native::start(document, configured, now)?;
+            runner::play(case, &mut host, now)
+        };
+        let play_minimal = |case: &Case| {
+            let mut host = Wasm::start(&module, document, configured, now)?;
+            runner::play(case, &mut host, now)
+        };
+        match (play_natively(&case), play_minimal(&case)) {
+            (Ok(natively), Ok(minimal)) => {
+                assert_eq!(natively, minimal, "{}", case.name);
+                same += 1;
+            }
+            // It asks for a route with a condition, which this document has lost: both must say the same to that, too.
+            (Err(natively), Err(minimal)) if natively.to_string() == minimal.to_string() => {
+                assert_eq!(
+                    format!("{natively:#}"),
+                    format!("{minimal:#}"),
+                    "{}",
+                    case.name
+                );
+                conditional.push(case.name.clone());
+            }
+            (natively, minimal) => panic!("{}: {natively:?}\n{minimal:?}", case.name),
+        }
+    }
+    println!(
+        "{same} cases are judged the same; {} ask for a condition: {conditional:?}",
+        conditional.len()
+    );
+    assert!(same > 200, "{same}");
+    for name in conditional {
+        assert!(
+            name.starts_with("condition_"),
+            "{name} fails, and not for want of a condition"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! Invariant 3: a VM starts with under 4 MiB, in either build and with every document that we give people to copy.
+
+use std::path::{Path, PathBuf};
+
+use host_test::{Clock, HostOptions, Module, PluginConfig, Process, Worker};
+use portcullis_conformance::left_out::documents;
+use portcullis_conformance::{wasm, world};
+
+/// Of ARCHITECTURE.md.
+const LIMIT: usize = 4 << 20;
+
+/// `examples/*/policy.yaml` and `policies/*/policy.yaml`.
+fn documents_to_copy() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut found = Vec::new();
+    for folder in ["examples", "policies"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            found.push(entry.unwrap().path().join("policy.yaml"));
+        }
+    }
+    found.retain(|path| path.is_file());
+    found.sort();
+    found
+}
+
+/// Bytes of memory of a VM that has taken the document, and the fuel that it took.
+fn start(module: &Module, document: &str) -> (usize, u64) {
+    let plugin = PluginConfig {
+        name: "token_guard".to_owned(),
+        root_id: "token_guard".to_owned(),
+        vm_id: "memory".to_owned(),
+        configuration: document.as_bytes().to_vec(),
+        ..PluginConfig::default()
+    };
+    // Any time that is not before the build.
+    let options = HostOptions {
+        clock: Clock::at_seconds(4_000_000_000),
+        ..HostOptions::default()
+    };
+    let mut worker = Worker::new(module, plugin, options, &Process::new());
+    let started = worker.start();
+    assert!(started.configured, "{started:?}");
+    (worker.memory_bytes(), worker.fuel_used())
+}
+
+#[test]
+fn a_vm_starts_with_under_4_mib() {
+    let (whole, minimal) = (wasm::compile().unwrap(), wasm::compile_minimal().unwrap());
+    let mut texts: Vec<(String, String)> = documents_to_copy()
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let folder = path.parent().unwrap().file_name().unwrap();
+            (folder.to_string_lossy().into_owned(), text)
+        })
+        .collect();
+    assert!(texts.len() >= 5, "{texts:?}");
+    texts.push(("corpus".to_owned(), world::document("main").unwrap()));
+    println!(
+        "{:<20} {:<8} {:>10} {:>14}",
+        "document", "build", "KiB", "fuel to start"
+    );
+    for (name, yaml) in texts {
+        let json = documents(&yaml).unwrap().without_conditions;
+        for (build, module, document) in [("whole", &whole, &yaml), ("minimal", &minimal, &json)] {
+            let (memory, fuel) = start(module, document);
+            println!("{name:<20} {build:<8} {:>10} {fuel:>14}", memory / 1024);
+            assert!(memory < LIMIT, "{name}, {build}: {memory} bytes");
+        }
+    }
+}
