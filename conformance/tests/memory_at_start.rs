@@ -10,17 +10,17 @@ use portcullis_conformance::{wasm, world};
 const LIMIT: usize = 4 << 20;
 
 /// `examples/*/policy.yaml` and `policies/*/policy.yaml`.
-fn documents_to_copy() -> Vec<PathBuf> {
+fn documents_to_copy() -> std::io::Result<Vec<PathBuf>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
     for folder in ["examples", "policies"] {
-        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
-            found.push(entry.unwrap().path().join("policy.yaml"));
+        for entry in std::fs::read_dir(root.join(folder))? {
+            found.push(entry?.path().join("policy.yaml"));
         }
     }
     found.retain(|path| path.is_file());
     found.sort();
-    found
+    Ok(found)
 }
 
 /// Bytes of memory of a VM that has taken the document, and the fuel that it took.
@@ -47,6 +47,7 @@ fn start(module: &Module, document: &str) -> (usize, u64) {
 fn a_vm_starts_with_under_4_mib() {
     let (whole, minimal) = (wasm::compile().unwrap(), wasm::compile_minimal().unwrap());
     let mut texts: Vec<(String, String)> = documents_to_copy()
+        .unwrap()
         .into_iter()
         .map(|path| {
             let text = std::fs::read_to_string(&path).unwrap();

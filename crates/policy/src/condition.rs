@@ -184,5 +184,6 @@ impl fmt::Debug for Condition {
     }
 }
 
-#[cfg(all(test, feature = "yaml"))]
+#[cfg(test)]
+#[cfg(feature = "yaml")]
 mod tests;

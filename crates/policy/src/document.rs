@@ -14,7 +14,8 @@ mod yaml;
 #[path = "document/without_yaml.rs"]
 mod yaml;
 
-#[cfg(all(test, feature = "yaml"))]
+#[cfg(test)]
+#[cfg(feature = "yaml")]
 mod tests;
 
 pub use field::Field;

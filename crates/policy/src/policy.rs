@@ -207,5 +207,6 @@ fn describe(route: &Route) -> String {
     }
 }
 
-#[cfg(all(test, feature = "conditions", feature = "yaml"))]
+#[cfg(test)]
+#[cfg(all(feature = "conditions", feature = "yaml"))]
 mod tests;

@@ -181,7 +181,8 @@ fn read_value(field: &Field<'_>) -> Option<Wanted> {
     }
 }
 
-#[cfg(all(test, feature = "yaml"))]
+#[cfg(test)]
+#[cfg(feature = "yaml")]
 mod tests {
     use super::*;
     use crate::document::{Sink, parse};
