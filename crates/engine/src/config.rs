@@ -89,6 +89,16 @@ impl Config {
         self.host_crypto
     }
 
+    /// Bounds the cache of verified tokens for a host with little memory, unless the document says how much it takes.
+    /// Whether that changed anything.
+    pub const fn bound_default_cache(&mut self, bytes: u64) -> bool {
+        let lowers = !self.limits.cache_is_stated && bytes < self.limits.cache_bytes;
+        if lowers {
+            self.limits.cache_bytes = bytes;
+        }
+        lowers
+    }
+
     /// The compiled routes.
     pub const fn policy(&self) -> &Policy {
         &self.policy

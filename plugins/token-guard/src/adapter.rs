@@ -19,6 +19,10 @@ use crate::view::{self, View};
 /// Longest configuration that is read, in bytes.
 const CONFIGURATION_LIMIT: usize = 4 << 20;
 
+/// The cache of verified tokens in a small VM, unless the document says otherwise. Also keeps the growth of its hash table
+/// within a call's time there.
+const SMALL_CACHE: u64 = 4 << 20;
+
 /// The guard of one root context.
 #[derive(Default)]
 pub struct TokenGuard {
@@ -41,7 +45,7 @@ impl TokenGuard {
         let document = host
             .configuration(CONFIGURATION_LIMIT)
             .map_err(|error| format!("the host does not give it: {error}"))?;
-        let config =
+        let mut config =
             Config::parse(&unwrapped(document)).map_err(|problems| problems.to_string())?;
         let wakes_others = host.can_wake_others();
         Self::check_calls(host, wakes_others, &config)?;
@@ -64,6 +68,15 @@ impl TokenGuard {
                 false
             }
         };
+        // Where nothing runs but requests VMs are small: those of Google's Service Extensions have 16 MiB in all.
+        let is_small = !has_timer && wakes_others && !host.makes_calls();
+        if is_small && config.bound_default_cache(SMALL_CACHE) {
+            host.log(
+                LogLevel::Warn,
+                "portcullis: no timer and no callouts, so VMs are taken to be small: the cache of verified tokens takes 4 MiB \
+                 unless limits.cache_bytes says otherwise",
+            );
+        }
         if !host.has_clock() {
             host.log(
                 LogLevel::Warn,

@@ -18,6 +18,8 @@ pub(crate) struct Limits {
     pub(crate) token_bytes: usize,
     /// Memory of the cache of verified tokens.
     pub(crate) cache_bytes: u64,
+    /// The document says how much that is.
+    pub(crate) cache_is_stated: bool,
     /// Longest key set.
     pub(crate) key_set_bytes: usize,
     /// Longest value of an identity header.
@@ -41,6 +43,7 @@ impl Default for Limits {
         Self {
             token_bytes: 16 << 10,
             cache_bytes: 64 << 20,
+            cache_is_stated: false,
             key_set_bytes: 256 << 10,
             header_value_bytes: 4 << 10,
             waiting_requests: 256,
@@ -61,13 +64,13 @@ impl Default for Limits {
 
 pub(super) fn read(section: &mut Section<'_>) -> Option<Limits> {
     let default = Limits::default();
+    let cache = section.optional("cache_bytes", |field| field.bytes(0..=1 << 30));
     let waiting = section.optional("waiting", |field| read_waiting(&mut field.section()?));
     let failures = section.optional("failures", |field| read_failures(&mut field.section()?));
     let mut limits = Limits {
         token_bytes: bytes(section, "token_bytes", default.token_bytes, 256, 64 << 10),
-        cache_bytes: section.or("cache_bytes", default.cache_bytes, |field| {
-            field.bytes(0..=1 << 30)
-        }),
+        cache_bytes: cache.unwrap_or(default.cache_bytes),
+        cache_is_stated: cache.is_some(),
         key_set_bytes: bytes(
             section,
             "key_set_bytes",

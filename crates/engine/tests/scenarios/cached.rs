@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_engine::{Count, Reason, UnixTime};
+use portcullis_engine::{Config, Count, Reason, UnixTime};
 use serde_json::json;
 
 use crate::mint::key;
@@ -207,4 +207,14 @@ fn no_cache_is_possible() {
         (3, 0)
     );
     world.pass(Duration::from_secs(1));
+}
+
+#[test]
+fn a_small_host_bounds_the_default_cache_and_no_stated_one() {
+    let parse = |document: &serde_json::Value| Config::parse(document.to_string().as_bytes());
+    let mut config = parse(&document()).unwrap();
+    assert!(config.bound_default_cache(4 << 20));
+    assert!(!config.bound_default_cache(4 << 20));
+    let stated = with(document(), json!({"limits": {"cache_bytes": "64MiB"}}));
+    assert!(!parse(&stated).unwrap().bound_default_cache(4 << 20));
 }
