@@ -56,6 +56,16 @@ impl Worlds {
         })
     }
 
+    /// How many signatures Envoy's own crypto verified, and how often it was asked in vain.
+    pub fn verified_by_host(&self) -> Result<(u64, u64)> {
+        let stats = self.envoy.stats()?;
+        let of = |name: &str| {
+            let name = format!("wasmcustom.portcullis.verify.{name}");
+            stats.get(&name).copied().unwrap_or_default()
+        };
+        Ok((of("host"), of("host_failed")))
+    }
+
     /// The host for a case of that world.
     pub fn host(&self, world: &str) -> Result<EnvoyHost<'_>> {
         let address = *self

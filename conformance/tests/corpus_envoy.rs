@@ -58,4 +58,9 @@ fn every_case_is_as_natively_and_under_host_test() {
         failures.join("\n")
     );
     assert!(report.good_on(HostKind::Envoy) >= 80);
+    let (verified, failed) = envoy.verified_by_host().unwrap();
+    assert!(
+        verified >= 20 && failed == 0,
+        "Envoy's own crypto verified {verified} signatures and failed {failed} times"
+    );
 }
