@@ -36,7 +36,7 @@ use crate::report::Report;
 
 /// Measures the CPU time per request of the guard and of Envoy's own filters.
 #[derive(Parser)]
-#[command(name = "cargo xtask bench envoy")]
+#[command(bin_name = "cargo xtask bench envoy")]
 struct Arguments {
     /// Rounds; each contender has one turn in each.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]

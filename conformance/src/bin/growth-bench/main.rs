@@ -24,7 +24,7 @@ use crate::series::Series;
 
 /// Measures how the cost of a request grows with routes, issuers and cached tokens.
 #[derive(Parser)]
-#[command(name = "cargo xtask bench growth")]
+#[command(bin_name = "cargo xtask bench growth")]
 struct Arguments {
     /// Rounds; each size has one turn in each.
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]

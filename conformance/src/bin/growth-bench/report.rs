@@ -97,6 +97,8 @@ impl Report {
                 );
             }
         }
+        text += "A token's first request costs more among many issuers where signatures are verified in the filter: tables are kept for \
+                 as many keys as their bound allows.\n";
         text
     }
 
