@@ -48,6 +48,8 @@ pub(crate) enum Bench {
     Envoy,
     /// Cost by the number of routes, issuers and cached tokens.
     Growth,
+    /// Throughput of host-test's server beside Envoy's.
+    Serve,
     /// Fuel and host calls of every kind of request beside what was written down.
     Fuel {
         /// Write them down anew.
@@ -101,6 +103,7 @@ fn subject(matches: &ArgMatches) -> Subject {
         Some(("bench", bench)) => {
             let (which, more) = match bench.subcommand() {
                 Some(("growth", growth)) => (Bench::Growth, texts(growth, "more")),
+                Some(("serve", serve)) => (Bench::Serve, texts(serve, "more")),
                 Some(("fuel", fuel)) => {
                     let record = flag(fuel, "record");
                     (Bench::Fuel { record }, Vec::new())
@@ -285,6 +288,10 @@ fn bench() -> Command {
             "growth",
             "Fuel and CPU time by the number of routes, issuers and cached tokens",
         ))
+        .subcommand(measurement(
+            "serve",
+            "Requests a second of host-test serve beside Envoy, with the same filter on the same core",
+        ))
         .subcommand(
             Command::new("fuel")
                 .about("Fuel and host calls of every kind of request beside conformance/fuel.json")
@@ -405,6 +412,13 @@ mod tests {
             Subject::Bench {
                 which: Bench::Growth,
                 more: vec!["--save".into()]
+            }
+        );
+        assert_eq!(
+            read("x bench serve --at-least 0.5"),
+            Subject::Bench {
+                which: Bench::Serve,
+                more: vec!["--at-least".into(), "0.5".into()]
             }
         );
         assert_eq!(

@@ -16,12 +16,14 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     let program = match which {
         Bench::Envoy => "envoy-bench",
         Bench::Growth => "growth-bench",
+        Bench::Serve => "serve-bench",
         Bench::Fuel { record } => return fuel(workspace, record),
     };
     let asks_for_help = more
         .iter()
         .any(|option| option == "--help" || option == "-h");
-    if which == Bench::Envoy && !asks_for_help {
+    let loads_servers = matches!(which, Bench::Envoy | Bench::Serve);
+    if loads_servers && !asks_for_help {
         // Before minutes are spent on what it would load.
         tools::wrk(workspace)?;
     }
@@ -29,8 +31,13 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     if !asks_for_help {
         let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
         bench.env("PORTCULLIS_WASM", dist.filter);
-        if which == Bench::Envoy {
+        if loads_servers {
             bench.env("PORTCULLIS_ENVOY", tools::envoy(workspace)?);
+        }
+        if which == Bench::Serve {
+            // Envoy comes optimised; host-test must be too.
+            let server = programs::build_optimised(workspace, "host-test")?;
+            bench.env("PORTCULLIS_HOST_TEST", server);
         }
     }
     foreground(bench.current_dir(workspace.root()).args(more))

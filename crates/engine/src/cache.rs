@@ -137,7 +137,8 @@ mod tests {
         let token: Vec<u8> = (0..45).collect();
         for length in 0..token.len() {
             let token = &token[..length];
-            assert!(same_bytes(token, &token.to_vec()));
+            let copy = token.to_vec();
+            assert!(same_bytes(token, &copy));
             for at in 0..length {
                 let mut other = token.to_vec();
                 other[at] ^= 1;

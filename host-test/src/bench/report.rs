@@ -153,7 +153,7 @@ pub(super) mod tests {
                 scenario: name.to_owned(),
                 status: Some(200),
                 fuel,
-                most_fuel: fuel + 1,
+                most_fuel: fuel.saturating_add(1),
                 host_calls: [("proxy_log".to_owned(), 1.5)].into_iter().collect(),
                 memory_at_start: 65536,
                 memory_after: 131_072,
@@ -161,9 +161,9 @@ pub(super) mod tests {
             times: Times {
                 samples: 1000,
                 p50: Duration::from_micros(micros),
-                p99: Some(Duration::from_micros(micros * 2)),
+                p99: Some(Duration::from_micros(micros.saturating_mul(2))),
                 p999: None,
-                mean: Duration::from_micros(micros + 1),
+                mean: Duration::from_micros(micros.saturating_add(1)),
             },
         };
         Report {
