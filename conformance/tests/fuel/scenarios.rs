@@ -64,7 +64,7 @@ fn play(module: &Module, scenario: &Scenario) -> Result<Measured> {
     let options = HostOptions {
         clock: Clock::at_seconds(NOW),
         random: Random::Seeded(1),
-        ..HostOptions::default()
+        ..HostOptions::of(module.profile())
     };
     let mut worker = Worker::new(module, plugin, options, &Process::new());
     let started = worker.start();
@@ -161,6 +161,18 @@ fn scenarios() -> Result<Vec<Scenario>> {
             each("/orders/42", forged),
         );
     }
+    let by_host = with(&plain, "crypto", json!({ "host": "auto" }));
+    for (algorithm, name) in [("RS256", "rs_a"), ("ES256", "es_a")] {
+        let fresh = (0..WARM_UP + COUNTED)
+            .map(|number| token(name, number, json!({})))
+            .collect::<Result<Vec<_>>>()?;
+        add(
+            &format!("first seen {algorithm}, by the host's crypto"),
+            &by_host,
+            200,
+            each("/orders/42", fresh),
+        );
+    }
     let known = token("ed_a", 0, json!({}))?;
     add(
         "warm, with condition",
@@ -212,6 +224,7 @@ fn document() -> Result<Value> {
         .collect::<Result<_>>()?;
     Ok(json!({
         "version": 1,
+        "crypto": { "host": "never" },
         "issuers": [{
             "issuer": ISSUER,
             "audiences": [AUDIENCE],

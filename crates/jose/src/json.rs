@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use crate::error::JsonError;
@@ -112,11 +113,10 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut members = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
-            if members.contains_key(&name) {
+            let Entry::Vacant(member) = members.entry(name) else {
                 return Err(self.refuse(JsonError::DuplicateMember));
-            }
-            let value = entries.next_value_seed(inner)?;
-            members.insert(name, value);
+            };
+            member.insert(entries.next_value_seed(inner)?);
         }
         Ok(Value::Object(members))
     }
