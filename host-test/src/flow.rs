@@ -2,7 +2,7 @@
 
 use crate::http::{Connection, Headers};
 use crate::options::FailurePolicy;
-use crate::profile::{AfterTrap, EndOfStream, Facts, NumHeaders, Pause};
+use crate::profile::{AfterTrap, EndOfStream, Facts, NumHeaders, Pause, Target};
 use crate::stream::{Direction, Ending, Half, Hold, Part, ResetBy, Stream};
 use crate::worker::Worker;
 
@@ -56,16 +56,33 @@ impl Worker {
 
     /// The head of a message came; `end` when nothing follows it.
     pub fn headers(&mut self, id: StreamId, direction: Direction, headers: Headers, end: bool) {
+        let shown = match direction {
+            Direction::Request => self.module.profile().facts().request_view.show(headers),
+            Direction::Response => Some((headers, Target::default())),
+        };
         let Some(half) = self.accepting(id.0, direction) else {
             return;
         };
         if half.begun {
             return;
         }
-        half.headers = headers;
         half.begun = true;
         half.head_held = true;
-        self.deliver_headers(id.0, direction, end);
+        match shown {
+            Some((headers, target)) => {
+                half.headers = headers;
+                half.target = target;
+                self.deliver_headers(id.0, direction, end);
+            }
+            None => {
+                half.head_held = false;
+                if let Some(stream) = self.guest.vm().streams.get_mut(&id.0) {
+                    // The filter sees nothing of it.
+                    stream.bypass = true;
+                }
+                self.host_reply(id.0, 400, "Bad Request", "bad_request");
+            }
+        }
         self.settle();
     }
 

@@ -221,9 +221,13 @@ impl Worker {
 
     /// Lets a head go on. A filter that removed what every request needs gets it refused, as in Envoy.
     pub(crate) fn pass_head(&mut self, id: u32, direction: Direction, end: bool) {
+        let view = self.module.profile().facts().request_view;
         let Some(half) = self.half(id, direction) else {
             return;
         };
+        if direction == Direction::Request && half.head_held {
+            view.send(&mut half.headers, &half.target);
+        }
         let needs: &[&str] = match direction {
             Direction::Request => &[":method", ":path", ":authority"],
             Direction::Response => &[":status"],
@@ -239,7 +243,7 @@ impl Worker {
         }
     }
 
-    fn host_reply(&mut self, id: u32, status: u32, body: &str, details: &str) {
+    pub(crate) fn host_reply(&mut self, id: u32, status: u32, body: &str, details: &str) {
         let asked = AskedReply {
             status,
             details: details.into(),

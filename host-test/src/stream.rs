@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use crate::http::{Connection, Headers, Message};
+use crate::profile::Target;
 
 /// Request or response direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -52,6 +53,8 @@ pub enum Part {
 #[derive(Debug, Default)]
 pub(crate) struct Half {
     pub(crate) headers: Headers,
+    /// The target of a request, where what is shown of it is not what came.
+    pub(crate) target: Target,
     /// The filter can read and edit the headers now.
     pub(crate) headers_open: bool,
     pub(crate) trailers: Option<Headers>,

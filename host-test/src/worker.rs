@@ -12,7 +12,7 @@ use crate::log::LogLine;
 use crate::module::Module;
 use crate::options::{HostOptions, PluginConfig};
 use crate::process::{Process, Waker};
-use crate::profile::{AfterTrap, ContextSwitch};
+use crate::profile::{AfterTrap, ContextSwitch, HostProfile};
 use crate::stream::Stream;
 use crate::tally::Tally;
 use crate::vm::Root;
@@ -103,6 +103,11 @@ impl Worker {
             ended: HashMap::new(),
             touched: BTreeSet::new(),
         }
+    }
+
+    /// Which host this is.
+    pub const fn profile(&self) -> HostProfile {
+        self.module.profile()
     }
 
     /// The VM has not failed.

@@ -5,7 +5,7 @@ use super::pairs;
 use super::status::{Map, Status};
 use crate::http::Headers;
 use crate::options::HostStage;
-use crate::profile::ManyPairs;
+use crate::profile::{CalloutFailure, ManyPairs};
 use crate::vm::Vm;
 
 /// The map for reading. Callbacks see what is open; `proxy_on_log` sees what was received and sent.
@@ -83,6 +83,23 @@ fn edit(call: &mut Call<'_>, map: u32, more: usize, change: impl FnOnce(&mut Hea
     Ok(())
 }
 
+/// As [`edit`], of one field: a target that the filter sets is the one that goes on.
+fn edit_field(
+    call: &mut Call<'_>,
+    map: u32,
+    (key, more): (&[u8], usize),
+    change: impl FnOnce(&mut Headers),
+) -> Answer {
+    edit(call, map, more, change)?;
+    if key == b":path" && Map::from_code(map)? == Map::RequestHeaders {
+        let context = call.context();
+        if let Some(stream) = call.vm().streams.get_mut(&context) {
+            stream.request.target.overwrite();
+        }
+    }
+    Ok(())
+}
+
 fn pair(
     call: &mut Call<'_>,
     key: (u32, u32),
@@ -95,14 +112,18 @@ pub(crate) fn add(call: &mut Call<'_>, map: u32, key: (u32, u32), value: (u32, u
     Map::from_code(map)?;
     let (key, value) = pair(call, key, value)?;
     let more = key.len().saturating_add(value.len());
-    edit(call, map, more, |headers| headers.add(key, value))
+    edit_field(call, map, (&key.clone(), more), |headers| {
+        headers.add(key, value)
+    })
 }
 
 pub(crate) fn replace(call: &mut Call<'_>, map: u32, key: (u32, u32), value: (u32, u32)) -> Answer {
     Map::from_code(map)?;
     let (key, value) = pair(call, key, value)?;
     let more = key.len().saturating_add(value.len());
-    edit(call, map, more, |headers| headers.set(key, value))
+    edit_field(call, map, (&key.clone(), more), |headers| {
+        headers.set(key, value)
+    })
 }
 
 pub(crate) fn remove(call: &mut Call<'_>, map: u32, key: u32, key_size: u32) -> Answer {
@@ -161,7 +182,8 @@ pub(crate) fn get_value(
         .streams
         .get(&context)
         .is_some_and(|stream| stream.logging);
-    let absent = if logging {
+    let no_headers = call.vm().facts().callout_failure == CalloutFailure::NoHeaders;
+    let absent = if logging || (no_headers && map == Map::CalloutHeaders) {
         Status::NotFound
     } else {
         Status::BadArgument

@@ -66,7 +66,7 @@ pub(crate) fn variable_or_root_id(vm: &Vm, context: u32, path: &[&str]) -> Value
 /// The variables that say something about a request here.
 fn variable_of(stream: &Stream, name: &str) -> Value {
     let headers = &stream.request.headers;
-    let target = headers.get(":path").unwrap_or_default();
+    let target = stream.request.target.received.as_slice();
     let question = target.iter().position(|byte| *byte == b'?');
     let (path, query) = target.split_at(question.unwrap_or(target.len()));
     let value = match name {

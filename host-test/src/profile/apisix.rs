@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Features;
 use super::facts::{
     AfterTrap, CalloutFailure, CalloutsFrom, ContextSwitch, EndOfStream, Fact, Facts, ManyPairs,
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
+use super::{Features, RequestView};
 use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
@@ -69,6 +69,7 @@ pub(super) const FACTS: Facts = Facts {
     callout_failure: CalloutFailure::NoHeaders,
     foreign: ForeignFunctions::none,
     unknown_foreign_function_traps: false,
+    request_view: RequestView::NginxRaw,
     num_headers: NumHeaders::Zero,
     end_of_stream: EndOfStream::Always,
     many_pairs: ManyPairs::Nothing,
@@ -100,6 +101,10 @@ pub(super) const FACTS: Facts = Facts {
         Fact {
             what: "a trap answers 503; the VM goes on as the trap left it",
             source: "apache/apisix apisix/wasm.lua; api7/wasm-nginx-module src/vm/wasmtime.c",
+        },
+        Fact {
+            what: "pseudo-headers come last; `host` stands beside `:authority`",
+            source: "api7/wasm-nginx-module src/http/ngx_http_wasm_api.c",
         },
         Fact {
             what: "properties are nginx variables by their own name (`remote_addr`); paths of two segments are not found; `plugin_root_id` is the plugin's name",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Features;
+use super::{Features, RequestView};
 use crate::abi::status::Status;
 use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
@@ -221,6 +221,8 @@ pub struct Facts {
     pub foreign: fn() -> ForeignFunctions,
     /// A foreign function that does not exist: `NOT_FOUND`, or a trap.
     pub unknown_foreign_function_traps: bool,
+    /// The header map of a request.
+    pub request_view: RequestView,
     /// `num_headers`.
     pub num_headers: NumHeaders,
     /// `end_of_stream`.

@@ -8,6 +8,7 @@ mod facts;
 mod features;
 mod google;
 mod ngx_wasm;
+mod request_view;
 mod spec;
 
 use std::fmt;
@@ -18,6 +19,8 @@ pub use facts::{
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
 pub use features::Features;
+pub use request_view::RequestView;
+pub(crate) use request_view::Target;
 
 /// Which host a filter is run in the manner of. `Envoy` unless one is chosen.
 #[derive(Clone, Copy)]

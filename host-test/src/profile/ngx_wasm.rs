@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Features;
 use super::facts::{
     AfterTrap, CalloutFailure, CalloutsFrom, ContextSwitch, EndOfStream, Fact, Facts, ManyPairs,
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
+use super::{Features, RequestView};
 use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
@@ -55,6 +55,7 @@ pub(super) const FACTS: Facts = Facts {
     callout_failure: CalloutFailure::DispatchStatus,
     foreign: ForeignFunctions::none,
     unknown_foreign_function_traps: true,
+    request_view: RequestView::Nginx,
     num_headers: NumHeaders::WithoutPseudo,
     end_of_stream: EndOfStream::Never,
     many_pairs: ManyPairs::Shortened,
@@ -90,6 +91,10 @@ pub(super) const FACTS: Facts = Facts {
         Fact {
             what: "`num_headers` counts without pseudo-headers, `end_of_stream` is false in header callbacks, a map is cut to 100 pairs, pseudo-headers first",
             source: "Kong/ngx_wasm_module src/http/proxy_wasm/ngx_http_proxy_wasm.c, src/common/proxy_wasm/ngx_proxy_wasm_util.c, src/http/ngx_http_wasm.h",
+        },
+        Fact {
+            what: "`:path` is decoded, with slashes merged and dot segments resolved, though the upstream gets the target as it came; `:authority` is the server's name and port, the client's is in `host`",
+            source: "Kong/ngx_wasm_module src/common/proxy_wasm/ngx_proxy_wasm_maps.c; nginx src/http/ngx_http_parse.c",
         },
         Fact {
             what: "properties are texts: numbers in decimal, `true` and `false`, `source.address` without port; `plugin_vm_id` is not there",

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Features;
 use super::facts::{
     AfterTrap, CalloutFailure, CalloutsFrom, ContextSwitch, EndOfStream, Fact, Facts, ManyPairs,
     NumHeaders, Pause, PluginConf, Properties, Support, TimerAgain, VmStart,
 };
+use super::{Features, RequestView};
 use crate::foreign::ForeignFunctions;
 use crate::limits::Limits;
 
@@ -49,6 +49,7 @@ pub(super) const FACTS: Facts = Facts {
     callout_failure: CalloutFailure::NoHeaders,
     foreign: ForeignFunctions::none,
     unknown_foreign_function_traps: false,
+    request_view: RequestView::AsReceived,
     num_headers: NumHeaders::All,
     end_of_stream: EndOfStream::AsItIs,
     many_pairs: ManyPairs::Nothing,

@@ -11,6 +11,7 @@
 
 mod fixture;
 mod hostile;
+mod hosts;
 mod lifecycle;
 mod messages;
 mod surroundings;

@@ -1,7 +1,8 @@
 //! A well-behaved filter over the public SDK. Its tests show that host-test runs filters that know nothing of it.
 //!
-//! The request header `x-do` says what it does: `edit`, `reply`, `call`, `body`, `property`, `share`, `queue`, `state`.
-//! Configuration, one word a line: `refuse`, `tick MILLISECONDS`, `cluster NAME`, `bare` (no metrics, no queue).
+//! The request header `x-do` says what it does: `edit`, `reply`, `call`, `body`, `property`, `share`, `queue`, `state` and so on.
+//! Configuration, one word a line: `refuse`, `tick MILLISECONDS`, `cluster NAME`, `call` (a callout at once), `bare` (no
+//! metrics, no queue).
 
 #![allow(
     missing_docs,
@@ -74,6 +75,17 @@ impl RootContext for Root {
                     Err(_) => return false,
                 },
                 ("cluster", name) => settings.cluster = name.to_owned(),
+                ("call", _) => {
+                    let headers = vec![(":method", "GET"), (":path", "/"), (":authority", "a")];
+                    let made = self.dispatch_http_call(
+                        &settings.cluster,
+                        headers,
+                        None,
+                        vec![],
+                        Duration::from_secs(1),
+                    );
+                    info(&format!("call at start: {:?}", made.is_ok()));
+                }
                 // The SDK panics where a host has no metrics or queues.
                 ("bare", _) => {
                     info("configured bare");

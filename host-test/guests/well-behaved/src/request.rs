@@ -16,6 +16,8 @@ pub(crate) struct Request {
     settings: Rc<RefCell<Settings>>,
     shout: bool,
     mark: bool,
+    /// It says nothing about a callout's reply.
+    hush: bool,
 }
 
 impl Request {
@@ -25,6 +27,7 @@ impl Request {
             settings,
             shout: false,
             mark: false,
+            hush: false,
         }
     }
 
@@ -116,6 +119,11 @@ impl Context for Request {
         body_size: usize,
         _trailers: usize,
     ) {
+        if self.hush {
+            return;
+        }
+        let failure = self.get_http_call_response_header(":dispatch_status");
+        self.add_http_request_header("x-dispatch-status", failure.as_deref().unwrap_or("none"));
         let status = self
             .get_http_call_response_header(":status")
             .unwrap_or_else(|| "none".to_owned());
@@ -134,7 +142,7 @@ impl Context for Request {
 }
 
 impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _count: usize, _end: bool) -> Action {
+    fn on_http_request_headers(&mut self, count: usize, end: bool) -> Action {
         if let Some(requests) = self.settings.borrow().requests {
             let _ = hostcalls::increment_metric(requests, 1);
         }
@@ -155,6 +163,29 @@ impl HttpContext for Request {
             "body" => self.shout = true,
             "mark" => self.mark = true,
             "pause" => return Action::Pause,
+            "hush" => {
+                self.hush = true;
+                return self.call();
+            }
+            "both" => {
+                self.hush = true;
+                self.call();
+                return self.reply();
+            }
+            "twice" => {
+                self.reply();
+                return self.reply();
+            }
+            "counts" => self.add_http_request_header("x-counts", &format!("{count} {end}")),
+            "head" => {
+                for name in [":path", ":authority", "host"] {
+                    let seen = self.get_http_request_header(name);
+                    let field = format!("x-saw-{}", name.trim_start_matches(':'));
+                    self.add_http_request_header(&field, seen.as_deref().unwrap_or("none"));
+                }
+            }
+            "long" => info(&"long ".repeat(1000)),
+            "trap" => std::process::abort(),
             "late" => drop(self.get_http_response_headers()),
             "pairs" => {
                 let pairs = self.get_http_request_headers();
