@@ -16,6 +16,7 @@ pub mod case;
 pub mod environment;
 pub mod envoy;
 pub mod envoy_and_issuer;
+pub mod exceptions;
 #[cfg(feature = "host-test")]
 pub mod growth;
 pub mod http_client;

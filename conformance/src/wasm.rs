@@ -1,10 +1,11 @@
 //! The built filter under host-test as a host for cases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use host_test::profile::{CalloutsFrom, ContextSwitch};
 use host_test::{
     CalloutReply, Clock, HostOptions, Message, Module, Outcome as Stream, PluginConfig, Process,
     Request, ResetBy, StreamId, Worker,
@@ -24,6 +25,8 @@ pub struct Wasm {
     requests: Vec<(StreamId, Option<String>)>,
     callouts: BTreeSet<u32>,
     said: Vec<String>,
+    /// Answers that came before anybody asked, on hosts where only requests ask.
+    early: VecDeque<CalloutReply>,
 }
 
 impl std::fmt::Debug for Wasm {
@@ -79,7 +82,13 @@ impl Wasm {
             requests: Vec::new(),
             callouts: BTreeSet::new(),
             said: Vec::new(),
+            early: VecDeque::new(),
         };
+        let facts = module.profile().facts();
+        if facts.callouts_from != CalloutsFrom::Anywhere && configured {
+            // There the first tick asks for keys, not the start; where no timer runs, this does nothing.
+            wasm.worker.tick();
+        }
         wasm.note();
         Ok(wasm)
     }
@@ -125,6 +134,12 @@ impl Host for Wasm {
         let stream = self.worker.begin(request);
         self.requests.push((stream, None));
         self.note();
+        while let Some(callout) = self.worker.next_callout()
+            && let Some(reply) = self.early.pop_front()
+        {
+            self.worker.answer(callout.token, reply)?;
+            self.note();
+        }
         Ok(Ticket(self.requests.len() - 1))
     }
 
@@ -183,12 +198,6 @@ impl Host for Wasm {
     }
 
     fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()> {
-        let token = self
-            .worker
-            .callouts()
-            .next()
-            .context("no fetch is outstanding")?
-            .token;
         let reply = match how {
             KeysArrive::Keys(keys) => CalloutReply::json(key_set(keys)?),
             KeysArrive::Body(body) => CalloutReply::json(fill(body)?),
@@ -196,8 +205,22 @@ impl Host for Wasm {
             KeysArrive::TimedOut => CalloutReply::TimedOut,
             KeysArrive::Unreachable => CalloutReply::Refused,
         };
-        self.worker.answer(token, reply)?;
+        let Some(callout) = self.worker.next_callout() else {
+            let asks = self.worker.tick_period().is_some();
+            ensure!(!asks, "no fetch is outstanding");
+            self.early.push_back(reply);
+            return Ok(());
+        };
+        self.worker.answer(callout.token, reply.clone())?;
         self.note();
+        if self.worker.profile().facts().contexts == ContextSwitch::Ignored {
+            // There every request asks for itself, and the issuer answers each.
+            let others: Vec<u32> = self.worker.callouts().map(|other| other.token).collect();
+            for other in others {
+                self.worker.answer(other, reply.clone())?;
+                self.note();
+            }
+        }
         Ok(())
     }
 
