@@ -64,26 +64,19 @@ impl<'h> Credential<'h> {
     /// [`Reason::CredentialRepeated`] for a list, which proxies make of two headers; else
     /// [`Reason::CredentialMalformed`].
     pub(crate) fn check_characters(&self) -> Result<(), Reason> {
-        let body = self.token.iter().rev().skip_while(|byte| **byte == b'=');
-        let mut length: usize = 0;
-        for byte in body {
-            if !(byte.is_ascii_alphanumeric()
-                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
-            {
-                let list = self.token.contains(&b',');
-                return Err(if list {
-                    Reason::CredentialRepeated
-                } else {
-                    Reason::CredentialMalformed
-                });
-            }
-            length = length.saturating_add(1);
+        let mut body = self.token;
+        while let [rest @ .., b'='] = body {
+            body = rest;
         }
-        if length == 0 {
-            Err(Reason::CredentialMalformed)
+        let fits = |byte: &u8| B64TOKEN.get(usize::from(*byte)) == Some(&true);
+        if body.iter().all(fits) && !body.is_empty() {
+            return Ok(());
+        }
+        Err(if self.token.contains(&b',') {
+            Reason::CredentialRepeated
         } else {
-            Ok(())
-        }
+            Reason::CredentialMalformed
+        })
     }
 }
 
@@ -95,20 +88,30 @@ pub(crate) fn trim(mut value: &[u8]) -> &[u8] {
     value
 }
 
-/// A character of a token (RFC 9110 section 5.6.2). Every byte of every header's name is looked up here.
+/// A character of a token (RFC 9110 section 5.6.2).
 pub(crate) fn is_token_char(byte: u8) -> bool {
-    const TABLE: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut rest: &mut [bool] = &mut table;
-        let mut byte = 0_u8;
-        while let [first, others @ ..] = rest {
-            *first = is_tchar(byte);
-            byte = byte.wrapping_add(1);
-            rest = others;
-        }
-        table
-    };
-    TABLE.get(usize::from(byte)).copied().unwrap_or(false)
+    TCHAR.get(usize::from(byte)) == Some(&true)
+}
+
+// Every byte of every header's name and of every first-seen token is looked up here.
+const TCHAR: [bool; 256] = table(false);
+const B64TOKEN: [bool; 256] = table(true);
+
+/// The characters of `b64token` without `=` (RFC 6750 section 2.1), or those of `token`.
+const fn table(b64token: bool) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut rest: &mut [bool] = &mut table;
+    let mut byte = 0_u8;
+    while let [first, others @ ..] = rest {
+        *first = if b64token {
+            byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+        } else {
+            is_tchar(byte)
+        };
+        byte = byte.wrapping_add(1);
+        rest = others;
+    }
+    table
 }
 
 const fn is_tchar(byte: u8) -> bool {

@@ -44,6 +44,27 @@ mod tests {
     }
 
     #[test]
+    fn another_implementation_decodes_the_same() {
+        use base64ct::{Base64UrlUnpadded, Encoding as _};
+        const ALPHABET: &[u8; 66] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_+=";
+        let mut state = 1_u64;
+        for round in 0..20_000 {
+            let text: Vec<u8> = (0..round % 70)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    // Mostly of the alphabet, now and then not.
+                    ALPHABET[(state >> 33) as usize % if state >> 60 == 0 { 66 } else { 64 }]
+                })
+                .collect();
+            let theirs = Base64UrlUnpadded::decode_vec(std::str::from_utf8(&text).unwrap()).ok();
+            assert_eq!(decode(&text), theirs, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
     fn every_byte_outside_the_alphabet_is_refused_in_every_place() {
         for byte in 0..=u8::MAX {
             let known = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
