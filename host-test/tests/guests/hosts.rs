@@ -345,7 +345,7 @@ fn many_headers_are_shown_as_the_host_shows_them() {
     ] {
         let mut worker = started(profile);
         let request = (0..fields).fold(ask("pairs"), |request, number| {
-            request.header(&format!("h{number}"), "x")
+            request.header(format!("h{number}"), "x")
         });
         let logs = worker.request(request).logs;
         let line = logs
