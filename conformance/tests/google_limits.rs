@@ -62,10 +62,10 @@ fn worker(module: &Module) -> Result<Worker> {
 
 /// A token that was never seen before, signed by the first or the second key.
 fn token(number: usize, signer: &str) -> Result<String> {
-    let signer = if signer.is_empty() {
-        ["es_a", "es_1"][number % 2]
-    } else {
-        signer
+    let signer = match signer {
+        "" if number.is_multiple_of(2) => "es_a",
+        "" => "es_1",
+        named => named,
     };
     let claims = json!({
         "iss": "https://login.example.com",
