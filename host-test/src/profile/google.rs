@@ -76,7 +76,7 @@ pub(super) const FACTS: Facts = Facts {
         },
         Fact {
             what: "1 ms a callback on a core of about 4 GHz; counted here as 21 million units of fuel: verifying signatures, Envoy's V8 ran 14 to 25 of them in a nanosecond at 2.6 GHz",
-            source: "cloud.google.com/service-extensions/docs/plugins-overview, limitations; the rate is measured",
+            source: "cloud.google.com/service-extensions/docs/plugins-overview, limitations; the rate is reckoned from fuel and CPU time of whole requests",
         },
         Fact {
             what: "a plugin over its limits is ended, and the request gets 500",
