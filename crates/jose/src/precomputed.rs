@@ -104,14 +104,8 @@ impl Verifier for Precomputed {
         signing_input: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        if !key.allows(algorithm) {
-            return Err(SignatureError::KeyMismatch);
-        }
-        if let Material::Rsa { key, bits } = &key.material {
-            // RFC 8017 section 8.2.2 step 1.
-            if signature.len() != usize::from(bits.div_ceil(8)) {
-                return Err(SignatureError::Malformed);
-            }
+        key.check_form(algorithm, signature)?;
+        if let Material::Rsa { key, .. } = &key.material {
             let hash = Sha256::digest(signing_input).into();
             return verdict(rsa::verify(key.as_ref(), &hash, signature));
         }

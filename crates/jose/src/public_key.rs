@@ -3,6 +3,7 @@
 use sha2::Sha256;
 
 use crate::algorithm::Algorithm;
+use crate::error::SignatureError;
 
 /// The type of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,6 +54,30 @@ impl PublicKey {
             Material::Rsa { bits, .. } => KeyKind::Rsa { bits: *bits },
             Material::P256(_) => KeyKind::P256,
             Material::Ed25519(_) => KeyKind::Ed25519,
+        }
+    }
+
+    /// What every verifier checks before it looks at a signature's content: the algorithm is the key's, and the length is the
+    /// one that RFC 8017 section 8.2.2 (step 1), RFC 7518 section 3.4 and RFC 8032 section 5.1.7 have for it.
+    ///
+    /// # Errors
+    /// [`SignatureError::KeyMismatch`] or [`SignatureError::Malformed`].
+    pub(crate) fn check_form(
+        &self,
+        algorithm: Algorithm,
+        signature: &[u8],
+    ) -> Result<(), SignatureError> {
+        if !self.allows(algorithm) {
+            return Err(SignatureError::KeyMismatch);
+        }
+        let length = match self.kind() {
+            KeyKind::Rsa { bits } => usize::from(bits.div_ceil(8)),
+            KeyKind::P256 | KeyKind::Ed25519 => 64,
+        };
+        if signature.len() == length {
+            Ok(())
+        } else {
+            Err(SignatureError::Malformed)
         }
     }
 

@@ -54,21 +54,15 @@ impl Verifier for Software {
         signing_input: &[u8],
         signature: &[u8],
     ) -> Result<(), SignatureError> {
-        if !key.allows(algorithm) {
-            return Err(SignatureError::KeyMismatch);
-        }
+        key.check_form(algorithm, signature)?;
         match &key.material {
-            Material::Rsa { key, bits } => {
-                // RFC 8017 section 8.2.2 step 1: exactly as long as the modulus.
-                if signature.len() != usize::from(bits.div_ceil(8)) {
-                    return Err(SignatureError::Malformed);
-                }
+            Material::Rsa { key, .. } => {
                 let signature =
                     RsaSignature::try_from(signature).map_err(|_| SignatureError::Malformed)?;
                 key.verify_prehash(&Sha256::digest(signing_input), &signature)
             }
             Material::P256(key) => {
-                // Exactly 64 bytes, r and s in 1..n (RFC 7518 section 3.4): DER does not pass here.
+                // r and s in 1..n (RFC 7518 section 3.4).
                 let signature =
                     P256Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
                 key.verify_prehash(&Sha256::digest(signing_input), &signature)

@@ -33,8 +33,8 @@ pub struct EcdsaDer {
 }
 
 impl<'s> X509Signature<'s> {
-    /// Brings the signature of a JWS over. It refuses whatever [`Software`](crate::Software) refuses before it
-    /// calculates, so that a verifier which tolerates more never sees it.
+    /// Brings the signature of a JWS over. It refuses what [`Software`](crate::Software) refuses by length and, for ECDSA, by
+    /// range, so that a verifier which tolerates more never sees it.
     ///
     /// # Errors
     /// [`SignatureError::KeyMismatch`] where the key is not for this algorithm; [`SignatureError::Malformed`] for an RSA
@@ -45,17 +45,10 @@ impl<'s> X509Signature<'s> {
         algorithm: Algorithm,
         signature: &'s [u8],
     ) -> Result<Self, SignatureError> {
-        if !key.allows(algorithm) {
-            return Err(SignatureError::KeyMismatch);
-        }
+        key.check_form(algorithm, signature)?;
         match key.kind() {
-            // RFC 8017 section 8.2.2 step 1.
-            KeyKind::Rsa { bits } if signature.len() == usize::from(bits.div_ceil(8)) => {
-                Ok(Self::Raw(signature))
-            }
             KeyKind::P256 => EcdsaDer::of(signature).map(Self::Ecdsa),
-            KeyKind::Ed25519 if signature.len() == 64 => Ok(Self::Raw(signature)),
-            KeyKind::Rsa { .. } | KeyKind::Ed25519 => Err(SignatureError::Malformed),
+            KeyKind::Rsa { .. } | KeyKind::Ed25519 => Ok(Self::Raw(signature)),
         }
     }
 

@@ -729,6 +729,20 @@ mod bounds {
         assert_eq!(have, [1, 3, 4]);
     }
 
+    /// A key's table is of no use without the base's, and room that cannot be made is not made.
+    #[test]
+    fn where_both_tables_do_not_fit_there_is_neither() {
+        let (one, base) = sizes();
+        let verifier = Precomputed::with_limit(base + one - 1);
+        verifier.prepare(&some_key(1));
+        for _ in 0..200 {
+            use_key(&verifier, 1);
+        }
+        finish(&verifier);
+        assert_eq!(verifier.bytes(), 0);
+        assert!(!verifier.has_table(&some_key(1)));
+    }
+
     /// Forged tokens move no table: neither do they keep one, nor do they get one.
     #[test]
     fn bad_signatures_count_for_nothing() {

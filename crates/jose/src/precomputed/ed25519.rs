@@ -14,7 +14,7 @@ use super::comb::{Comb, Group, Growing, Shape, sum};
 /// 80 KiB, once; 256 bits for scalars of 253.
 const BASE_SHAPE: Shape = Shape::new(8, 4, 8);
 /// 80 KiB a key. No host's crypto offers EdDSA, so here speed is bought with memory.
-pub(crate) const KEY_SHAPE: Shape = Shape::new(8, 4, 8);
+const KEY_SHAPE: Shape = Shape::new(8, 4, 8);
 
 /// The whole group of the curve, points outside of the prime-order subgroup included.
 pub(crate) struct Edwards;

@@ -11,7 +11,7 @@ use super::comb::{Comb, Group, Growing, Shape, sum};
 /// 36 KiB, once.
 const BASE_SHAPE: Shape = Shape::new(8, 4, 8);
 /// 9 KiB a key; 264 bits for scalars of 256.
-pub(crate) const KEY_SHAPE: Shape = Shape::new(6, 4, 11);
+const KEY_SHAPE: Shape = Shape::new(6, 4, 11);
 
 /// The group of the curve, by the complete formulas of the `p256` crate: identity, equal and opposite points included.
 pub(crate) struct P256;

@@ -95,17 +95,12 @@ impl Tables {
 
     /// Plans a key's table, if there is room.
     pub(crate) fn plan(&mut self, key: &PublicKey) {
-        let whose = Whose::of(key);
-        if self.is_known(whose) {
-            return;
+        let wanted = self.wanted(key);
+        let bytes = self.bytes.saturating_add(bytes_of(&wanted));
+        if bytes <= self.limit {
+            self.bytes = bytes;
+            self.planned.extend(wanted);
         }
-        let Some((base, making)) = begin(&key.material) else {
-            return;
-        };
-        if !self.is_known(base.whose) {
-            self.add(base);
-        }
-        self.add(Planned::new(whose, making));
     }
 
     /// Plans the table of a key that had none when it was needed, now and then in the place of another.
@@ -115,13 +110,17 @@ impl Tables {
             return;
         }
         self.misses = self.misses.saturating_add(1);
-        if self.misses >= MISSES_PER_EVICTION
-            && let Some((_, making)) = begin(&key.material)
-        {
-            self.misses = 0;
-            while self.bytes.saturating_add(making.bytes()) > self.limit && self.evict() {}
-            self.plan(key);
+        if self.misses < MISSES_PER_EVICTION {
+            return;
         }
+        self.misses = 0;
+        let needed = bytes_of(&self.wanted(key));
+        if self.lasting().saturating_add(needed) > self.limit {
+            // Nothing that can go would make room enough.
+            return;
+        }
+        while self.bytes.saturating_add(needed) > self.limit && self.evict() {}
+        self.plan(key);
     }
 
     /// Gives a key's table up.
@@ -173,12 +172,29 @@ impl Tables {
         self.kept.contains_key(&whose) || self.planned.iter().any(|planned| planned.whose == whose)
     }
 
-    fn add(&mut self, planned: Planned) {
-        let bytes = self.bytes.saturating_add(planned.bytes);
-        if bytes <= self.limit {
-            self.bytes = bytes;
-            self.planned.push_back(planned);
+    /// What is still to be made for a key: its table, and the one that all keys of its kind share. A key's table is of no use
+    /// without that, so they are planned together or not at all.
+    fn wanted(&self, key: &PublicKey) -> Vec<Planned> {
+        let whose = Whose::of(key);
+        if self.is_known(whose) {
+            return Vec::new();
         }
+        let Some((base, making)) = begin(&key.material) else {
+            return Vec::new();
+        };
+        let base = (!self.is_known(base.whose)).then_some(base);
+        base.into_iter()
+            .chain([Planned::new(whose, making)])
+            .collect()
+    }
+
+    /// Bytes of what is never evicted: shared tables, and what is still to be made.
+    fn lasting(&self) -> usize {
+        let keys = self.kept.iter();
+        let keys = keys.filter(|(whose, _)| matches!(whose, Whose::Key(_)));
+        keys.fold(self.bytes, |bytes, (_, kept)| {
+            bytes.saturating_sub(kept.bytes)
+        })
     }
 
     /// Gives up the key's table that was used longest ago.
@@ -210,6 +226,12 @@ fn begin(material: &Material) -> Option<(Planned, Making)> {
             Making::Ed25519(ed25519::grow_key(key)?),
         )),
     }
+}
+
+fn bytes_of(wanted: &[Planned]) -> usize {
+    wanted
+        .iter()
+        .fold(0, |sum, planned| sum.saturating_add(planned.bytes))
 }
 
 impl Planned {

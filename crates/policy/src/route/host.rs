@@ -97,7 +97,6 @@ pub(crate) fn normal_host(authority: &str) -> Option<Cow<'_, str>> {
     })
 }
 
-/// Host and port of an authority. The colons of an IPv6 address stand in brackets (RFC 3986, section 3.2.2).
 /// Whether this is a host name in its one spelling, told in one pass. Nearly all are; `false` proves nothing.
 fn is_normal(authority: &str) -> bool {
     let mut before = b'.';
@@ -115,6 +114,7 @@ fn is_normal(authority: &str) -> bool {
     before != b'.' && authority.len() <= MAX_HOST_BYTES
 }
 
+/// Host and port of an authority. The colons of an IPv6 address stand in brackets (RFC 3986, section 3.2.2).
 fn split_port(authority: &str) -> (&str, Option<&str>) {
     if authority.starts_with('[') {
         return match authority.split_once("]:") {
