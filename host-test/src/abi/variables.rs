@@ -77,7 +77,16 @@ fn variable_of(stream: &Stream, name: &str) -> Value {
         "args" => query.get(1..),
         "scheme" => headers.get(":scheme"),
         "request_method" => headers.get(":method"),
-        "host" => headers.get(":authority"),
+        // Without port and in lower case, as nginx has it.
+        "host" => {
+            let authority = headers.get(":authority").ok_or(Status::NotFound)?;
+            let end = authority
+                .iter()
+                .rposition(|byte| matches!(byte, b':' | b']'));
+            let end = end.filter(|at| authority.get(*at) == Some(&b':'));
+            let host = authority.get(..end.unwrap_or(authority.len()));
+            return Ok(host.unwrap_or(authority).to_ascii_lowercase());
+        }
         "server_protocol" => Some(stream.connection.protocol.as_bytes()),
         "status" => stream.response.headers.get(":status"),
         _ => match name.strip_prefix("http_") {

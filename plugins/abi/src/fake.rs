@@ -194,8 +194,14 @@ impl FakeHost {
         match path {
             b"source\0address" => stream.source_address.clone().ok_or(HostError::NotFound),
             _ => {
-                let known = stream.properties.get(path);
-                known.cloned().ok_or(HostError::NotFound)
+                let header = |name: &str| {
+                    let mut headers = stream.headers.iter();
+                    Some(headers.find(|(other, _)| other == name)?.1.clone())
+                };
+                let known = stream.properties.get(path).cloned();
+                known
+                    .or_else(|| (path == b"request\0path").then(|| header(":path"))?)
+                    .ok_or(HostError::NotFound)
             }
         }
     }

@@ -208,6 +208,7 @@ impl Active {
             let now = clock::now(host);
             let Ok(rand) = random.next(host) else {
                 self.guard.cancel(pending);
+                self.carriers.remove(&id);
                 refuse(host, &stream, meters, &Reject::state_missing(now, 0));
                 continue;
             };

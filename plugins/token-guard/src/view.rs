@@ -7,15 +7,24 @@ use portcullis_abi::{HostError, Pair, Stream};
 
 /// What is read beside the header map.
 pub(crate) struct View {
+    /// The target that the upstream gets.
     target: Option<Vec<u8>>,
+    /// The host that nginx chose the server by and passes on as `$host`.
+    host: Option<Vec<u8>>,
 }
 
 impl View {
-    /// Asks the host what its header map does not tell.
+    /// Asks the host what its header map does not tell, by the names of ngx_wasm, else by those of APISIX.
     pub(crate) fn of(stream: &Stream<'_>) -> Self {
-        let target = stream.property(&["request", "path"]).ok();
+        let either = |ngx_wasm: &[&str], apisix: &[&str]| {
+            let value = stream
+                .property(ngx_wasm)
+                .or_else(|_| stream.property(apisix));
+            value.ok().filter(|value| !value.is_empty())
+        };
         Self {
-            target: target.filter(|target| !target.is_empty()),
+            target: either(&["request", "path"], &["request_uri"]),
+            host: either(&["ngx", "host"], &["host"]),
         }
     }
 
@@ -29,18 +38,41 @@ impl View {
     }
 
     /// The headers as the client sent them: the target that the upstream gets, and the client's `Host`.
-    pub(crate) fn put_right<'a>(&'a self, headers: &mut [Pair<'a>]) {
-        let host = headers
+    ///
+    /// INVARIANT: one path, one host. Without a target nothing is known of the request: an empty head, which the engine refuses.
+    /// A request line in absolute form names a host of its own, by which nginx chooses the server, and its target does not show
+    /// that. Where that host and `Host` differ, the head has both, and the engine refuses the contradiction.
+    pub(crate) fn put_right<'a>(&'a self, headers: &mut Vec<Pair<'a>>) {
+        let Some(target) = &self.target else {
+            headers.clear();
+            return;
+        };
+        let client = headers
             .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(b"host"));
-        let host = host.map(|(_, value)| *value);
+            .find(|(name, _)| name.eq_ignore_ascii_case(b"host"))
+            .map(|(_, value)| *value);
+        let authority = match (client, self.host.as_deref()) {
+            (Some(client), Some(chosen)) if !without_port(client).eq_ignore_ascii_case(chosen) => {
+                Some(chosen)
+            }
+            (Some(client), _) => Some(client),
+            (None, chosen) => chosen,
+        };
         for (name, value) in headers {
-            match (*name, &self.target, host) {
-                (b":path", Some(target), _) => *value = target,
-                (b":authority", _, Some(host)) => *value = host,
+            match (*name, authority) {
+                (b":path", _) => *value = target,
+                (b":authority", Some(authority)) => *value = authority,
                 _ => {}
             }
         }
+    }
+}
+
+/// A `Host` without its port; the colons of an IPv6 address stand in brackets.
+fn without_port(host: &[u8]) -> &[u8] {
+    match host.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if host.get(at) == Some(&b':') => host.get(..at).unwrap_or(host),
+        _ => host,
     }
 }
 

@@ -283,6 +283,57 @@ fn nginx_s_view_of_a_request_is_put_right() {
     assert_eq!(answers(&vm, ONE)[0].status, 400, "two hosts");
 }
 
+/// `GET http://admin.example.com/orders` with another `Host`: nginx chooses the server by the first and shows the second.
+#[test]
+fn a_request_line_that_names_another_host_is_refused() {
+    let vm = bound(true, &inline());
+    let token = format!("Bearer {ALICE}");
+    let sent = |host: &str, chosen: Option<&str>, target: &str| {
+        let headers = [
+            (":path", "/orders"),
+            (":method", "GET"),
+            (":scheme", "https"),
+            (":authority", "server_name"),
+            ("Host", host),
+            ("Authorization", token.as_str()),
+        ];
+        vm.stream(ONE, ROOT, &headers);
+        vm.host(|fake| {
+            let properties = &mut fake.streams.get_mut(&ONE).unwrap().properties;
+            for (name, value) in [("request\0path", Some(target)), ("ngx\0host", chosen)] {
+                let value = value.unwrap_or_default().as_bytes().to_vec();
+                properties.insert(name.as_bytes().to_vec(), value);
+            }
+        });
+        vm.request_headers(ONE)
+    };
+    for host in ["api.example.com", "API.example.com:8443"] {
+        assert_eq!(
+            sent(host, Some("api.example.com"), "/orders"),
+            Action::Continue,
+            "{host}"
+        );
+    }
+    for chosen in [
+        "admin.example.com",
+        "api.example.co",
+        "api.example.com.evil",
+    ] {
+        assert_eq!(
+            sent("api.example.com", Some(chosen), "/orders"),
+            Action::Pause,
+            "{chosen}"
+        );
+        assert_eq!(answers(&vm, ONE)[0].status, 400, "{chosen}");
+    }
+    assert_eq!(
+        sent("api.example.com", None, ""),
+        Action::Pause,
+        "no target"
+    );
+    assert_eq!(answers(&vm, ONE)[0].status, 400);
+}
+
 #[test]
 fn a_document_that_needs_callouts_is_refused_where_there_are_none() {
     let vm = vm();
