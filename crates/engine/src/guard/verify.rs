@@ -62,7 +62,6 @@ impl Guard {
         }
         self.metrics.count(Count::CacheMiss);
         passage.request.learn_source(ask_source);
-        passage.timed = true;
         match self.check_cheaply(credential, now) {
             Ok(token) => self.verify_signature(credential, token, passage, now),
             Err(refusal) => Verification::Bad(refusal),
@@ -141,7 +140,7 @@ impl Guard {
         &mut self,
         credential: &Credential<'_>,
         token: Unverified<'_>,
-        passage: &Passage,
+        passage: &mut Passage,
         now: UnixTime,
     ) -> Verification {
         let anchor = Rc::clone(&token.anchor);
@@ -166,6 +165,7 @@ impl Guard {
         if let Err(exhausted) = self.budget.check(source, now) {
             return refuse(exhausted.into());
         }
+        passage.timed = true;
         let living: Vec<LivingKey> = candidates
             .into_iter()
             .filter_map(|key| Some((Arc::clone(key), keys.life_of(key)?)))
