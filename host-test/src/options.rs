@@ -132,11 +132,15 @@ pub struct HostOptions {
 impl HostOptions {
     /// The defaults, with that host's limits and foreign functions.
     pub fn of(profile: HostProfile) -> Self {
-        Self {
-            limits: (profile.facts().limits)(),
-            foreign: (profile.facts().foreign)(),
-            ..Self::default()
-        }
+        let mut options = Self::default();
+        options.take_after(profile);
+        options
+    }
+
+    /// Takes that host's limits and foreign functions; all else stays.
+    pub fn take_after(&mut self, profile: HostProfile) {
+        self.limits = (profile.facts().limits)();
+        self.foreign = (profile.facts().foreign)();
     }
 }
 

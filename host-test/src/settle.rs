@@ -1,7 +1,10 @@
 //! What follows a callback: asked actions are done, local replies go out, a trap ends streams, queues are announced.
 
+use std::time::Instant;
+
 use crate::http::Headers;
 use crate::local_reply;
+use crate::metering::Metering;
 use crate::profile::{AfterTrap, Pause};
 use crate::stream::{Direction, Ending, Hold, LocalReply, ResetBy};
 use crate::vm::{Action, AskedReply};
@@ -94,6 +97,7 @@ impl Worker {
     pub(crate) fn settle(&mut self) {
         let mut notices = 0usize;
         let mut done = 0usize;
+        let began = Instant::now();
         loop {
             // It was about the callback that has ended; what follows is judged by callbacks of its own.
             self.guest.vm().stop_iteration = false;
@@ -114,7 +118,10 @@ impl Worker {
                 self.delete_root(root);
                 continue;
             }
-            if !self.runs() || notices >= MOST_NOTICES {
+            // Each callback has its own time; together they have no more than one, or a guest could hold its worker.
+            let late = self.module.metering == Metering::Time
+                && began.elapsed() > self.options.limits.time_per_callback;
+            if !self.runs() || notices >= MOST_NOTICES || late {
                 return;
             }
             let Some((context, queue)) = self.take_notice() else {

@@ -42,8 +42,7 @@ impl<'p> Rig<'p> {
             plugin.configuration.clone_from(configuration);
         }
         let mut options = suite.options.clone();
-        let host = HostOptions::of(module.profile());
-        (options.limits, options.foreign) = (host.limits, host.foreign);
+        options.take_after(module.profile());
         options.keep_bodies = false;
         let reply = match scenario
             .upstream_reply

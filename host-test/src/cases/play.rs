@@ -47,7 +47,7 @@ struct Player<'p> {
 pub(crate) fn play(suite: &Suite, case: &Case, module: &Module) -> Played {
     let mut options = suite.options.clone();
     options.clock = Clock::at_seconds(case.clock);
-    options.limits = (module.profile().facts().limits)();
+    options.take_after(module.profile());
     let mut plugin = suite.plugin.clone();
     if let Some(configuration) = &case.configuration {
         plugin.configuration.clone_from(configuration);

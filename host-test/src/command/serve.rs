@@ -105,9 +105,8 @@ impl Serve {
             (None, Some(status)) => Options::answering(self.listen, Message::response(status)),
             (None, None) => bail!("--upstream or --answer is needed"),
         };
-        let facts = self.plugin.host.facts();
-        options.host.limits = (facts.limits)();
-        options.host.reload_backoff = facts.reload_backoff;
+        options.host.take_after(self.plugin.host);
+        options.host.reload_backoff = self.plugin.host.facts().reload_backoff;
         options.clusters = self.cluster.iter().cloned().collect();
         options.workers = self.workers.unwrap_or(options.workers).max(1);
         options.host.failure_policy = match self.failure_policy.as_str() {

@@ -20,19 +20,16 @@ pub(crate) fn play(
     configuration: &[u8],
     limited: bool,
 ) -> Played {
-    let limits = if limited {
-        (module.profile().facts().limits)()
-    } else {
-        Limits::default()
-    };
-    let options = HostOptions {
-        limits,
+    let mut options = HostOptions {
         clock: suite.env.clock,
         random: crate::clock::Random::Seeded(1),
         log_level: suite.env.log_level,
         stage: HostStage::GoogleRunner,
-        ..HostOptions::default()
+        ..HostOptions::of(module.profile())
     };
+    if !limited {
+        options.limits = Limits::default();
+    }
     let plugin = stage::plugin(configuration.to_vec());
     let mut player = Player {
         stage: Stage::new(module, plugin, options),
