@@ -29,6 +29,8 @@ pub struct Options {
     pub log_format: String,
     /// Lines of the log that are kept, the newest; what is older is read and forgotten.
     pub kept_log_lines: usize,
+    /// How long a replaced listener goes on serving the connections it has; Envoy's default is ten minutes.
+    pub drain: Option<Duration>,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             component_log_level: "wasm:info".to_owned(),
             log_format: "%L %n %v".to_owned(),
             kept_log_lines: usize::MAX,
+            drain: None,
         }
     }
 }
@@ -48,8 +51,16 @@ impl Default for Options {
 pub struct Envoy {
     child: Child,
     admin: SocketAddr,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Log>>,
     scratch: Scratch,
+}
+
+/// What is kept of the log.
+#[derive(Debug, Default)]
+struct Log {
+    /// Lines that were forgotten before the first of these.
+    forgotten: usize,
+    lines: Vec<String>,
 }
 
 impl Envoy {
@@ -78,6 +89,11 @@ impl Envoy {
     ) -> Result<Self> {
         let config = scratch.write(name, bootstrap.as_bytes())?;
         let admin_file = scratch.path().join("admin");
+        let drain = options.drain.map(|time| {
+            let seconds = time.as_secs().to_string();
+            ["--drain-time-s".to_owned(), seconds]
+        });
+        let drain = drain.into_iter().flatten();
         let mut child = Command::new(crate::environment::envoy()?)
             .arg("--config-path")
             .arg(&config)
@@ -98,12 +114,13 @@ impl Envoy {
                     .iter()
                     .map(|(name, value)| (name, value)),
             )
+            .args(drain)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start Envoy")?;
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::new(Mutex::new(Log::default()));
         let stderr = child.stderr.take().context("Envoy has no stderr")?;
         collect(stderr, Arc::clone(&log), options.kept_log_lines);
 
@@ -207,12 +224,19 @@ impl Envoy {
 
     /// The log so far, a line an entry: `level logger message`.
     pub fn log(&self) -> Vec<String> {
-        lock(&self.log).clone()
+        lock(&self.log).lines.clone()
+    }
+
+    /// The lines after the first `seen` of all, those of them that are still kept, and how many there are in all now.
+    pub fn log_after(&self, seen: usize) -> (Vec<String>, usize) {
+        let log = lock(&self.log);
+        let known = seen.saturating_sub(log.forgotten).min(log.lines.len());
+        (log.lines[known..].to_vec(), log.forgotten + log.lines.len())
     }
 
     /// How many lines the log has: the mark to give to [`Envoy::wait_for_log`].
     pub fn log_mark(&self) -> usize {
-        lock(&self.log).len()
+        lock(&self.log).lines.len()
     }
 
     /// The first line at or after `mark` that `wanted` accepts, or an error when none came within `patience`.
@@ -224,11 +248,14 @@ impl Envoy {
     ) -> Result<String> {
         let deadline = Instant::now() + patience;
         loop {
-            if let Some(line) = lock(&self.log).iter().skip(mark).find(|line| wanted(line)) {
+            let log = lock(&self.log);
+            if let Some(line) = log.lines.iter().skip(mark).find(|line| wanted(line)) {
                 return Ok(line.clone());
             }
+            drop(log);
             if Instant::now() > deadline {
                 let seen = lock(&self.log)
+                    .lines
                     .iter()
                     .skip(mark)
                     .cloned()
@@ -251,7 +278,7 @@ impl Drop for Envoy {
 }
 
 /// Reads Envoy's log for as long as it lives; a pipe that nobody reads would stop it.
-fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>, kept: usize) {
+fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Log>>, kept: usize) {
     std::thread::spawn(move || {
         let mut lines = BufReader::new(stderr);
         let mut line = Vec::new();
@@ -261,16 +288,18 @@ fn collect(stderr: impl Read + Send + 'static, log: Arc<Mutex<Vec<String>>>, kep
         {
             let mut log = lock(&log);
             // By halves: taking the first line off each time would move all others.
-            if log.len() / 2 >= kept {
-                log.drain(..kept);
+            if log.lines.len() / 2 >= kept {
+                log.lines.drain(..kept);
+                log.forgotten += kept;
             }
-            log.push(String::from_utf8_lossy(&line).trim_end().to_owned());
+            log.lines
+                .push(String::from_utf8_lossy(&line).trim_end().to_owned());
             drop(log);
             line.clear();
         }
     });
 }
 
-fn lock(log: &Mutex<Vec<String>>) -> MutexGuard<'_, Vec<String>> {
+fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
     log.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,6 @@
 //! A small HTTP/1.1 server on loopback for test parts: one thread a connection, ended with its handle.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,7 +57,8 @@ impl Answer {
 pub struct Server {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
-    connections: Arc<Mutex<Vec<TcpStream>>>,
+    /// Those that are open, by the order in which they came.
+    connections: Arc<Mutex<BTreeMap<u64, TcpStream>>>,
     acceptor: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -75,27 +77,26 @@ impl Server {
             TcpListener::bind(address).with_context(|| format!("cannot listen at {address}"))?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
-        let connections = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(Mutex::new(BTreeMap::new()));
         let acceptor = std::thread::spawn({
             let stop = Arc::clone(&stop);
             let connections = Arc::clone(&connections);
             let answer = Arc::new(answer);
             move || {
-                for stream in listener.incoming() {
+                for (number, stream) in (0..).zip(listener.incoming()) {
                     if stop.load(Ordering::SeqCst) {
                         return;
                     }
                     let Ok(stream) = stream else { continue };
                     if let Ok(handle) = stream.try_clone() {
-                        connections
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push(handle);
+                        lock(&connections).insert(number, handle);
                     }
                     let answer = Arc::clone(&answer);
+                    let connections = Arc::clone(&connections);
                     std::thread::spawn(move || {
                         let _closed = serve_connection(&stream, &*answer);
                         let _shut = stream.shutdown(Shutdown::Both);
+                        lock(&connections).remove(&number);
                     });
                 }
             }
@@ -122,15 +123,16 @@ impl Drop for Server {
         if let Some(acceptor) = self.acceptor.take() {
             let _joined = acceptor.join();
         }
-        for connection in self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        for connection in lock(&self.connections).values() {
             let _shut = connection.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn lock(
+    connections: &Mutex<BTreeMap<u64, TcpStream>>,
+) -> std::sync::MutexGuard<'_, BTreeMap<u64, TcpStream>> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn serve_connection(mut stream: &TcpStream, answer: &dyn Fn(Received) -> Answer) -> Result<()> {

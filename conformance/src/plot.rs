@@ -1,9 +1,11 @@
 //! Plots for documents: plain SVG text that reads well on light and on dark pages, without script or font files.
 
 mod bars;
+mod course;
 mod lines;
 
 pub use bars::{Bar, Bars, Group};
+pub use course::Course;
 pub use lines::{Line, Lines, Panel};
 
 /// Text: enough contrast with white and with near-black pages.

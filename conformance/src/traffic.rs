@@ -227,7 +227,8 @@ pub fn flood(
     Ok(answers)
 }
 
-fn connect_from(source: Ipv4Addr, target: SocketAddr) -> Result<Connection> {
+/// A connection from an address of our choice.
+pub(crate) fn connect_from(source: Ipv4Addr, target: SocketAddr) -> Result<Connection> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     socket.connect(&target.into())?;

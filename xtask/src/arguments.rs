@@ -50,6 +50,8 @@ pub(crate) enum Bench {
     Growth,
     /// Throughput of host-test's server beside Envoy's.
     Serve,
+    /// An hour under load while everything around the proxy goes wrong.
+    Soak,
     /// Fuel and host calls of every kind of request beside what was written down.
     Fuel {
         /// Write them down anew.
@@ -104,6 +106,7 @@ fn subject(matches: &ArgMatches) -> Subject {
             let (which, more) = match bench.subcommand() {
                 Some(("growth", growth)) => (Bench::Growth, texts(growth, "more")),
                 Some(("serve", serve)) => (Bench::Serve, texts(serve, "more")),
+                Some(("soak", soak)) => (Bench::Soak, texts(soak, "more")),
                 Some(("fuel", fuel)) => {
                     let record = flag(fuel, "record");
                     (Bench::Fuel { record }, Vec::new())
@@ -291,6 +294,10 @@ fn bench() -> Command {
         .subcommand(measurement(
             "serve",
             "Requests a second of host-test serve beside Envoy, with the same filter on the same core",
+        ))
+        .subcommand(measurement(
+            "soak",
+            "An hour in Envoy under load, while keys rotate, the issuer fails, configurations change and clients leave",
         ))
         .subcommand(
             Command::new("fuel")

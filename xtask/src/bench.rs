@@ -17,6 +17,7 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
         Bench::Envoy => "envoy-bench",
         Bench::Growth => "growth-bench",
         Bench::Serve => "serve-bench",
+        Bench::Soak => "soak",
         Bench::Fuel { record } => return fuel(workspace, record),
     };
     let asks_for_help = more
@@ -31,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     if !asks_for_help {
         let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
         bench.env("PORTCULLIS_WASM", dist.filter);
-        if loads_servers {
+        if loads_servers || which == Bench::Soak {
             bench.env("PORTCULLIS_ENVOY", tools::envoy(workspace)?);
         }
         if which == Bench::Serve {

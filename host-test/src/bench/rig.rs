@@ -9,7 +9,6 @@ use crate::exchange::Exchange;
 use crate::http::{Message, Request};
 use crate::log::LogLine;
 use crate::module::Module;
-use crate::options::HostOptions;
 use crate::process::Process;
 use crate::worker::Worker;
 

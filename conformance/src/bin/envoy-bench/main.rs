@@ -14,7 +14,6 @@ mod contenders;
 mod filters;
 mod load;
 mod measured;
-mod process;
 mod report;
 mod start;
 mod targets;
@@ -27,6 +26,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use portcullis_conformance::bootstrap::bootstrap;
 use portcullis_conformance::envoy::{Envoy, Options};
+use portcullis_conformance::process;
 use portcullis_conformance::scratch::Scratch;
 
 use crate::authorizer::Authorizer;

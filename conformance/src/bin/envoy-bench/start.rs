@@ -10,11 +10,11 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use portcullis_conformance::bootstrap::bootstrap;
 use portcullis_conformance::envoy::{Envoy, Options};
+use portcullis_conformance::process;
 use serde_json::{Value, json};
 
 use crate::contenders::{self, Contender};
 use crate::measured::{least, median};
-use crate::process;
 use crate::tokens::Tokens;
 
 /// Numbers of workers that are started.

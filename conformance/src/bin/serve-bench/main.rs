@@ -14,9 +14,6 @@
 #[path = "../envoy-bench/load.rs"]
 mod load;
 mod policy;
-#[path = "../envoy-bench/process.rs"]
-#[allow(dead_code, reason = "memory is the other benchmark's affair")]
-mod process;
 mod servers;
 mod table;
 
@@ -26,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use portcullis_conformance::process;
 use portcullis_conformance::scratch::Scratch;
 
 use crate::policy::Policy;

@@ -1,4 +1,4 @@
-//! What the kernel says about a process.
+//! What the kernel says about a process: CPU time and memory.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 const TICKS_PER_SECOND: u64 = 100;
 
 /// CPU time that the process has used, in user and kernel mode, all threads.
-pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+pub fn cpu_time(pid: u32) -> Result<Duration> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The second field is the command's name in brackets and may itself have spaces and brackets.
     let (_, fields) = stat
@@ -29,7 +29,7 @@ pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
 }
 
 /// Memory that the process holds, in KiB.
-pub(crate) fn resident_memory(pid: u32) -> Result<u64> {
+pub fn resident_memory(pid: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status
         .lines()
