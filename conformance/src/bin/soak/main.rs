@@ -40,7 +40,7 @@ struct Arguments {
 
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
-    let length = Duration::from_secs(arguments.minutes * 60);
+    let length = Duration::from_secs(arguments.minutes.saturating_mul(60));
     let options = Options {
         length,
         warm_up: length.min(Duration::from_secs(600)),
