@@ -6,9 +6,13 @@
 
 use portcullis_policy::path::canonical;
 use portcullis_policy::{
-    Access, Denied, Facts, Mode, Policy, RequestFacts, Section, Selected, Sink, document,
+    Access, Denied, Facts, Mode, Names, Policy, RequestFacts, Section, Selected, Sink, TokenFacts,
+    document,
 };
 use serde_json::{Map, Value, json};
+
+/// The credentials that documents may name.
+const CREDENTIALS: [&str; 3] = ["user", "workload", "session"];
 
 /// A segment and label that routes of the corpus don't have. A document that has it is not walked.
 const STRANGER: &str = "zz9";
@@ -50,10 +54,11 @@ fn check_document(text: &[u8]) -> Outcome {
     );
     let policy = node.as_ref().and_then(|node| {
         let mut section = Section::root(node, &sink)?;
-        Policy::compile(
-            &mut section,
-            &["https://login.example.com", "https://partner.example.com"],
-        )
+        let names = Names {
+            issuers: &["https://login.example.com", "https://partner.example.com"],
+            credentials: &CREDENTIALS,
+        };
+        Policy::compile(&mut section, names)
     });
     match sink.finish() {
         Err(problems) => {
@@ -120,12 +125,21 @@ fn walk(policy: &Policy) -> usize {
                 route.name()
             ),
         }
+        let audiences = ["api".to_owned()];
+        let scopes = ["orders:read".to_owned(), "a".to_owned()];
         for claims in tokens() {
-            let facts = Facts {
+            let token = |credential: usize| TokenFacts {
+                credential,
+                credential_name: CREDENTIALS[credential],
                 issuer: "https://login.example.com",
-                audiences: &["api".to_owned()],
-                scopes: &["orders:read".to_owned(), "a".to_owned()],
+                audiences: &audiences,
+                scopes: &scopes,
                 claims: &claims,
+            };
+            // All that the route looks at.
+            let tokens: Vec<TokenFacts<'_>> = route.credentials().iter().copied().map(token).collect();
+            let facts = Facts {
+                tokens: &tokens,
                 request: RequestFacts {
                     method,
                     host: &host,
@@ -134,11 +148,23 @@ fn walk(policy: &Policy) -> usize {
                 source_address: Some("10.0.0.7"),
                 now: 1_800_000_000,
             };
+            if let Access::Required(_) = route.access() {
+                let none = Facts {
+                    tokens: &[],
+                    ..facts
+                };
+                assert!(route.decide(&none).is_err(), "a permit without a token");
+            }
             match route.decide(&facts) {
-                Ok(()) => permits += 1,
-                Err(denied) => {
+                Ok(principal) => {
+                    assert!(principal < tokens.len().max(1));
+                    permits += 1;
+                }
+                Err(denial) => {
                     assert!(matches!(route.access(), Access::Required(_)));
-                    if let Denied::ConditionError { reason } = denied {
+                    // All came, so none can be missing.
+                    assert_ne!(denial.denied, Denied::Missing);
+                    if let Denied::ConditionError { reason } = denial.denied {
                         assert!(reason.len() <= 200);
                         assert!(!reason.contains("SECRET"), "{reason}");
                     }

@@ -9,7 +9,7 @@ mod url;
 use std::rc::Rc;
 
 use portcullis_policy::document;
-use portcullis_policy::{Field, Mode, Policy, Problems, Section, Sink, Value};
+use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
 pub(crate) use anchor::Anchor;
 pub(crate) use identity_headers::{IdentityHeaders, Source, folds_together};
@@ -122,7 +122,13 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         .field("issuers")
         .map(|field| issuer_names(&field))
         .unwrap_or_default();
-    let policy = Policy::compile(document, &names);
+    let policy = Policy::compile(
+        document,
+        Names {
+            issuers: &names,
+            credentials: &["bearer"],
+        },
+    );
     let upstream = read_upstream(document, names.len());
     let realm = document.or("realm", "api", read_realm);
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));

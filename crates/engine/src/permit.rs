@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use portcullis_policy::{Access, Denied, Facts, RequestFacts, Route};
+use portcullis_policy::{Access, Denied, Facts, RequestFacts, Route, TokenFacts};
 
 use crate::head::Request;
 use crate::identity::Identity;
@@ -44,10 +44,14 @@ impl Permit {
     ) -> Result<Self, Refusal> {
         let identity = verified.identity();
         let facts = Facts {
-            issuer: &identity.anchor().issuer,
-            audiences: identity.audiences(),
-            scopes: identity.scopes(),
-            claims: identity.claims(),
+            tokens: &[TokenFacts {
+                credential: 0,
+                credential_name: "bearer",
+                issuer: &identity.anchor().issuer,
+                audiences: identity.audiences(),
+                scopes: identity.scopes(),
+                claims: identity.claims(),
+            }],
             request: RequestFacts {
                 method: &request.method,
                 host: &request.host,
@@ -57,10 +61,10 @@ impl Permit {
             now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
         };
         match route.decide(&facts) {
-            Ok(()) => Ok(Self {
+            Ok(_) => Ok(Self {
                 identity: Some(Rc::clone(identity)),
             }),
-            Err(denied) => Err(refusal(denied).of_identity(identity)),
+            Err(denial) => Err(refusal(denial.denied).of_identity(identity)),
         }
     }
 
@@ -72,6 +76,7 @@ impl Permit {
 fn refusal(denied: Denied) -> Refusal {
     let cause = denied.code();
     let (reason, scope) = match denied {
+        Denied::Missing => (Reason::CredentialMissing, None),
         Denied::Issuer => (Reason::IssuerNotAccepted, None),
         Denied::Audience => (Reason::AudienceNotAccepted, None),
         Denied::Scope { needed } => (Reason::ScopeInsufficient, Some(needed)),

@@ -10,7 +10,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use portcullis_policy::{
-    CanonicalPath, Facts, Field, Mode, Policy, RequestFacts, Selected, Sink, document, path,
+    CanonicalPath, Facts, Field, Mode, Names, Policy, RequestFacts, Selected, Sink, TokenFacts,
+    document, path,
 };
 use serde_json::{Map, Value, json};
 
@@ -18,9 +19,13 @@ fn compile(document: &Value) -> Policy {
     let sink = Sink::default();
     let text = document.to_string();
     let node = document::parse(text.as_bytes(), &sink).unwrap();
-    let compiled = Field::root(&node, &sink)
-        .section()
-        .and_then(|mut section| Policy::compile(&mut section, &["https://login.example.com"]));
+    let compiled = Field::root(&node, &sink).section().and_then(|mut section| {
+        let names = Names {
+            issuers: &["https://login.example.com"],
+            credentials: &["bearer"],
+        };
+        Policy::compile(&mut section, names)
+    });
     compiled.unwrap()
 }
 
@@ -65,10 +70,14 @@ fn decide(c: &mut Criterion) {
     let claims: Map<String, Value> = claims.as_object().unwrap().clone();
     let path = canonical("/tenants/acme/documents");
     let facts = Facts {
-        issuer: "https://login.example.com",
-        audiences: &["https://api.example.com".to_owned()],
-        scopes: &["openid".to_owned(), "documents:read".to_owned()],
-        claims: &claims,
+        tokens: &[TokenFacts {
+            credential: 0,
+            credential_name: "bearer",
+            issuer: "https://login.example.com",
+            audiences: &["https://api.example.com".to_owned()],
+            scopes: &["openid".to_owned(), "documents:read".to_owned()],
+            claims: &claims,
+        }],
         request: RequestFacts {
             method: "GET",
             host: "api.example.com",

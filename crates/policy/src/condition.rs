@@ -13,6 +13,7 @@
 //! | variable | value |
 //! |---|---|
 //! | `claims.x`, `claims["x"]` | a claim; a missing one is an error, and denies, unless `has(claims.x)` was asked first |
+//! | `credentials.NAME.claims.x` | a claim of that credential's token; an error where it did not come, unless `has(credentials.NAME)` was asked first |
 //! | `request.method`, `request.host`, `request.path` | as text; host in lower case without port, path decoded, without query |
 //! | `path.x` | the template's variable `{x}`, decoded |
 //! | `source.address` | the peer's address without port; an error where the proxy doesn't know it |
@@ -39,7 +40,7 @@ use cel::common::ast::IdedExpr;
 use cel::common::types::CelBool;
 use cel::{Context, Env, ExecutionError, Value};
 
-use crate::decision::{Denied, Facts};
+use crate::decision::{Denied, Facts, TokenFacts};
 use crate::document::Field;
 use crate::route::Route;
 use claims::Variables;
@@ -59,6 +60,8 @@ pub(crate) struct Compiler {
 pub(crate) struct Scope<'a> {
     /// The variables of the route's template; `None` if the template could not be read, which was reported.
     pub(crate) path_variables: Option<&'a [&'a str]>,
+    /// The credentials that the route looks at; `None` if that could not be read, which was reported.
+    pub(crate) credentials: Option<&'a [&'a str]>,
 }
 
 /// A compiled condition.
@@ -98,9 +101,16 @@ impl Condition {
     }
 
     /// Whether the condition is true. Anything else denies: false, another type, an error, a spent budget.
-    pub(crate) fn decide(&self, route: &Route, facts: &Facts<'_>) -> Result<(), Denied> {
+    ///
+    /// `claims` are those of `principal`.
+    pub(crate) fn decide(
+        &self,
+        route: &Route,
+        facts: &Facts<'_>,
+        principal: &TokenFacts<'_>,
+    ) -> Result<(), Denied> {
         let budget = Budget::new(BUDGET);
-        let variables = Variables::new(route, facts, &budget);
+        let variables = Variables::new(route, facts, principal.claims, &budget);
         let mut context = Context::with_env(Arc::clone(&self.env));
         context.set_variable_resolver(&variables);
         let result = Value::resolve_val(&self.tree, &context);

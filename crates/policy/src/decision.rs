@@ -4,9 +4,27 @@ use serde_json::{Map, Value};
 
 use crate::path::CanonicalPath;
 
-/// What is known about a request with a verified token.
+/// What is known about a request with verified tokens.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
+    /// The tokens that came as credentials which the route names ([`Route::credentials`](crate::Route::credentials)), each
+    /// verified, at most one of a credential.
+    pub tokens: &'a [TokenFacts<'a>],
+    /// The request.
+    pub request: RequestFacts<'a>,
+    /// The peer's address without its port, if the proxy knows it.
+    pub source_address: Option<&'a str>,
+    /// Seconds since 1970 UTC.
+    pub now: i64,
+}
+
+/// What is known about a verified token.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenFacts<'a> {
+    /// As which of the document's credentials it came, by place.
+    pub credential: usize,
+    /// The name of that credential.
+    pub credential_name: &'a str,
     /// The configured issuer whose key verified the token.
     pub issuer: &'a str,
     /// The token's audiences.
@@ -15,12 +33,6 @@ pub struct Facts<'a> {
     pub scopes: &'a [String],
     /// All claims.
     pub claims: &'a Map<String, Value>,
-    /// The request.
-    pub request: RequestFacts<'a>,
-    /// The peer's address without its port, if the proxy knows it.
-    pub source_address: Option<&'a str>,
-    /// Seconds since 1970 UTC.
-    pub now: i64,
 }
 
 /// What is known about the request itself.
@@ -34,9 +46,20 @@ pub struct RequestFacts<'a> {
     pub path: &'a CanonicalPath,
 }
 
-/// Why a valid token is not enough.
+/// That a request may not pass: why, and which credential is to blame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The document's credential whose token does not do, by place.
+    pub credential: usize,
+    /// Why.
+    pub denied: Denied,
+}
+
+/// Why valid tokens are not enough.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
+    /// A credential that the route demands did not come.
+    Missing,
     /// The route doesn't accept this issuer.
     Issuer,
     /// The token is for none of the route's audiences.
@@ -65,6 +88,7 @@ impl Denied {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
+            Denied::Missing => "route_credential",
             Denied::Issuer => "route_issuer",
             Denied::Audience => "route_audience",
             Denied::Scope { .. } => "insufficient_scope",

@@ -30,9 +30,10 @@ mod requirement;
 mod reserved;
 mod route;
 
-pub use decision::{Denied, Facts, RequestFacts};
+pub use decision::{Denial, Denied, Facts, RequestFacts, TokenFacts};
 pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Value};
 pub use path::{CanonicalPath, Mode, PathError};
-pub use policy::{MAX_ROUTES, MAX_TABLE_ENTRIES, Policy, Selected};
-pub use requirement::Requirement;
+pub use policy::{MAX_ROUTES, MAX_TABLE_ENTRIES, Names, Policy, Selected};
+pub use requirement::{Demand, Demands, Requirement};
+pub use reserved::is_reserved_word;
 pub use route::{Access, Route};

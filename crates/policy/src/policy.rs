@@ -22,10 +22,29 @@ pub struct Policy {
     reads_claims: bool,
 }
 
+/// The names that routes may use, from the sections of the document that are not the policy's.
+#[derive(Debug, Clone, Copy)]
+pub struct Names<'a> {
+    /// The configured trust anchors: all that a route's `issuers` may name.
+    pub issuers: &'a [&'a str],
+    /// The configured credentials, in the order of the document: all that `credential` may name. The first is meant where
+    /// nothing is said.
+    pub credentials: &'a [&'a str],
+}
+
 /// What routes are checked against.
 pub(crate) struct Known<'a> {
     pub(crate) issuers: &'a [&'a str],
+    pub(crate) credentials: &'a [&'a str],
     pub(crate) conditions: &'a Compiler,
+}
+
+impl<'a> Known<'a> {
+    /// The names of credentials, by place.
+    pub(crate) fn names_of(&self, credentials: &[usize]) -> Vec<&'a str> {
+        let name = |place: &usize| self.credentials.get(*place).copied();
+        credentials.iter().filter_map(name).collect()
+    }
 }
 
 /// What host, method and path select.
@@ -40,9 +59,9 @@ pub enum Selected<'p> {
 }
 
 impl Policy {
-    /// Reads and checks `routes` and `default` of a document. `issuers` are the names of the configured trust anchors, which are
-    /// all that a route's `issuers` may name. Mistakes go to the section's sink; a `Policy` comes back only if these fields have none.
-    pub fn compile(document: &mut Section<'_>, issuers: &[&str]) -> Option<Policy> {
+    /// Reads and checks `routes` and `default` of a document. Mistakes go to the section's sink; a `Policy` comes back only if
+    /// these fields have none.
+    pub fn compile(document: &mut Section<'_>, names: Names<'_>) -> Option<Policy> {
         let sink = document.sink();
         let before = sink.count();
         // To deny is the default and the only one; the field says so to readers of the document.
@@ -52,7 +71,8 @@ impl Policy {
             return None;
         };
         let known = Known {
-            issuers,
+            issuers: names.issuers,
+            credentials: names.credentials,
             conditions: &conditions,
         };
         let routes = document.required("routes", |field| read_routes(field, &known))?;

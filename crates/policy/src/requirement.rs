@@ -1,10 +1,12 @@
 //! What a route requires of a verified token: issuer, audience, scopes, claims.
 
 mod claim;
+mod demands;
 
-use crate::decision::{Denied, Facts};
+use crate::decision::{Denied, TokenFacts};
 use crate::document::{Field, Section, quoted};
 use claim::ClaimTest;
+pub use demands::{Demand, Demands};
 
 /// The most items of one list.
 const MAX_ITEMS: usize = 64;
@@ -59,10 +61,9 @@ impl Requirement {
         !self.claims.is_empty()
     }
 
-    /// Reads `require: {…}`. Every mistake in it is reported.
-    pub(crate) fn read(field: &Field<'_>, issuers: &[&str]) -> Option<Self> {
-        let mut section = field.section()?;
-        let accepted = texts(&mut section, "issuers", |item, text| {
+    /// Reads what a section asks of one token. Every mistake in it is reported.
+    pub(crate) fn read(section: &mut Section<'_>, issuers: &[&str]) -> Option<Self> {
+        let accepted = texts(section, "issuers", |item, text| {
             if issuers.contains(&text) {
                 return true;
             }
@@ -76,7 +77,7 @@ impl Requirement {
             );
             false
         });
-        let audiences = texts(&mut section, "audiences", |item, text| {
+        let audiences = texts(section, "audiences", |item, text| {
             let fits = !text.chars().any(char::is_control);
             if !fits {
                 item.problem("has a control character");
@@ -109,7 +110,7 @@ impl Requirement {
     }
 
     /// Whether the token meets the requirement. Everything is compared exactly: no case folding, no wildcards.
-    pub(crate) fn decide(&self, facts: &Facts<'_>) -> Result<(), Denied> {
+    pub(crate) fn decide(&self, facts: &TokenFacts<'_>) -> Result<(), Denied> {
         if !self.issuers.is_empty() && !self.issuers.iter().any(|issuer| issuer == facts.issuer) {
             return Err(Denied::Issuer);
         }

@@ -1,7 +1,8 @@
 //! Words that no variable may have, in every build: a policy must mean the same whether conditions are built in or not.
 
 /// Words that CEL keeps for itself.
-pub(crate) fn is_reserved_word(word: &str) -> bool {
+#[must_use]
+pub fn is_reserved_word(word: &str) -> bool {
     matches!(
         word,
         "as" | "break"

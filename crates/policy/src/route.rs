@@ -6,10 +6,10 @@ mod read;
 mod table;
 
 use crate::condition::Condition;
-use crate::decision::{Denied, Facts};
+use crate::decision::{Denial, Denied, Facts, TokenFacts};
 use crate::document::Location;
 use crate::path::CanonicalPath;
-use crate::requirement::Requirement;
+use crate::requirement::Demands;
 
 #[cfg(feature = "conditions")]
 pub(crate) use host::normal_host;
@@ -20,12 +20,12 @@ pub(crate) use table::{Conflict, Found, Table};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Access {
-    /// Anyone. A credential that comes along is ignored and stripped.
+    /// Anyone. Credentials that come along are ignored and stripped.
     Anonymous,
-    /// Anyone; but a credential that comes along must be valid.
+    /// Anyone; but credentials that come along must be valid.
     Optional,
-    /// Who has a valid token that meets the requirement.
-    Required(Requirement),
+    /// Who has valid tokens that meet the demands.
+    Required(Demands),
 }
 
 /// A route of the policy.
@@ -36,6 +36,8 @@ pub struct Route {
     at: Option<Location>,
     matched: Match,
     access: Access,
+    /// Of a route where credentials are optional: all of the document.
+    optional: Box<[usize]>,
     condition: Option<Condition>,
 }
 
@@ -90,7 +92,7 @@ impl Route {
     /// Whether it looks at claims beside issuer, audiences and scopes.
     pub(crate) fn reads_claims(&self) -> bool {
         let required = match &self.access {
-            Access::Required(requirement) => requirement.reads_claims(),
+            Access::Required(demands) => demands.reads_claims(),
             Access::Anonymous | Access::Optional => false,
         };
         // What a condition reads is not looked into: it may name claims in many ways.
@@ -109,20 +111,49 @@ impl Route {
             .filter_map(|(index, name)| path.segments().nth(index).map(|value| (name, value)))
     }
 
-    /// Decides about a request with a verified token. Without a requirement ([`Access::Anonymous`], [`Access::Optional`]) it permits.
+    /// The document's credentials that the route looks at, by place, each once: those that it demands, all where they are
+    /// optional, none where it is anonymous. What comes as another one is ignored.
+    #[must_use]
+    pub fn credentials(&self) -> &[usize] {
+        match &self.access {
+            Access::Anonymous => &[],
+            Access::Optional => &self.optional,
+            Access::Required(demands) => demands.credentials(),
+        }
+    }
+
+    /// Decides about a request with verified tokens: all that came as credentials which the route looks at. Gives the token
+    /// that speaks for the request, by its place in `facts.tokens`: the first that the first alternative demands whose demands
+    /// are all met; where credentials are optional, the first that came. Claims in the condition are its claims.
     ///
     /// # Errors
-    /// The first demand that is not met: issuer, audience, scopes, claims, condition.
-    pub fn decide(&self, facts: &Facts<'_>) -> Result<(), Denied> {
+    /// The first demand that is not met, of the first alternative whose credentials all came: issuer, audience, scopes,
+    /// claims; then the condition.
+    pub fn decide(&self, facts: &Facts<'_>) -> Result<usize, Denial> {
         match &self.access {
-            Access::Anonymous | Access::Optional => Ok(()),
-            Access::Required(requirement) => {
-                requirement.decide(facts)?;
-                self.condition
-                    .as_ref()
-                    .map_or(Ok(()), |condition| condition.decide(self, facts))
+            Access::Anonymous | Access::Optional => Ok(0),
+            Access::Required(demands) => {
+                let (principal, token) = demands.decide(facts)?;
+                match &self.condition {
+                    Some(condition) => self.meet(condition, facts, token).map(|()| principal),
+                    None => Ok(principal),
+                }
             }
         }
+    }
+
+    fn meet(
+        &self,
+        condition: &Condition,
+        facts: &Facts<'_>,
+        principal: &TokenFacts<'_>,
+    ) -> Result<(), Denial> {
+        condition
+            .decide(self, facts, principal)
+            .map_err(|denied: Denied| Denial {
+                credential: principal.credential,
+                denied,
+            })
     }
 
     pub(crate) fn matched(&self) -> &Match {

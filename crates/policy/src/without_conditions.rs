@@ -1,6 +1,6 @@
 //! What stands for conditions in a build without them: a `when` is a mistake in the document, told with its place.
 
-use crate::decision::{Denied, Facts};
+use crate::decision::{Denied, Facts, TokenFacts};
 use crate::document::Field;
 use crate::route::Route;
 
@@ -15,6 +15,11 @@ pub(crate) struct Scope<'a> {
         reason = "the caller is the same in every build; only the one with conditions reads it"
     )]
     pub(crate) path_variables: Option<&'a [&'a str]>,
+    #[expect(
+        dead_code,
+        reason = "the caller is the same in every build; only the one with conditions reads it"
+    )]
+    pub(crate) credentials: Option<&'a [&'a str]>,
 }
 
 /// No such value can be made: a policy of this build has no conditions, so none can be passed over.
@@ -49,7 +54,12 @@ impl Condition {
     }
 
     /// The decision.
-    pub(crate) fn decide(&self, _route: &Route, _facts: &Facts<'_>) -> Result<(), Denied> {
+    pub(crate) fn decide(
+        &self,
+        _route: &Route,
+        _facts: &Facts<'_>,
+        _principal: &TokenFacts<'_>,
+    ) -> Result<(), Denied> {
         match *self {}
     }
 }

@@ -1,6 +1,6 @@
 //! A build that leaves a part out refuses the documents that use it, and reads all others as every build does.
 
-use portcullis_policy::{Policy, Problems, Section, Sink, document};
+use portcullis_policy::{Names, Policy, Problems, Section, Sink, document};
 
 /// Compiles a document whose only trust anchor is `https://login.example.com`.
 #[expect(
@@ -12,7 +12,11 @@ fn compile(text: &str) -> Result<Policy, Problems> {
     let node = document::parse(text.as_bytes(), &sink);
     let policy = node.and_then(|node| {
         let mut root = Section::root(&node, &sink)?;
-        Policy::compile(&mut root, &["https://login.example.com"])
+        let names = Names {
+            issuers: &["https://login.example.com"],
+            credentials: &["bearer"],
+        };
+        Policy::compile(&mut root, names)
     });
     sink.finish()?;
     Ok(policy.expect("a document without mistakes gives a policy"))

@@ -3,8 +3,8 @@
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::names::{
-    CLAIMS, FUNCTIONS, MACROS, METHODS, NOW, PATH, REQUEST, REQUEST_FIELDS, SOURCE, SOURCE_FIELDS,
-    TYPES, VARIABLES,
+    CLAIMS, CREDENTIALS, FUNCTIONS, MACROS, METHODS, NOW, PATH, REQUEST, REQUEST_FIELDS, SOURCE,
+    SOURCE_FIELDS, TYPES, VARIABLES,
 };
 use super::{Scope, parse};
 use crate::document::{Field, nearest, quoted};
@@ -39,6 +39,15 @@ struct Checker<'a> {
     good: bool,
 }
 
+/// What has fields.
+#[derive(Clone, Copy)]
+enum Root<'n> {
+    /// A variable, by name.
+    Variable(&'n str),
+    /// `credentials.NAME.claims`.
+    Credential(&'n str),
+}
+
 impl Checker<'_> {
     fn walk(&mut self, node: &IdedExpr, depth: usize) {
         if depth > MAX_DEPTH {
@@ -58,6 +67,7 @@ impl Checker<'_> {
             Expr::Ident(name) => self.name(name),
             Expr::Select(select) => match self.root(&select.operand) {
                 Some(root) => self.field_of(root, &select.field),
+                None if self.is_credentials(node) => self.credential(node, select.test),
                 None => self.walk(&select.operand, below),
             },
             Expr::Call(call) => {
@@ -140,17 +150,85 @@ impl Checker<'_> {
         }
     }
 
-    /// The name of a variable with fields, if that is what the node is.
-    fn root<'n>(&self, node: &'n IdedExpr) -> Option<&'n str> {
+    /// The variable with fields that the node is, if it is one.
+    fn root<'n>(&self, node: &'n IdedExpr) -> Option<Root<'n>> {
         match &node.expr {
             Expr::Ident(name)
                 if [CLAIMS, REQUEST, PATH, SOURCE].contains(&name.as_str())
                     && !self.bound.contains(name) =>
             {
-                Some(name)
+                Some(Root::Variable(name))
+            }
+            Expr::Select(claims) if claims.field == CLAIMS && !claims.test => {
+                match &claims.operand.expr {
+                    Expr::Select(named) if self.is_variable(&named.operand, CREDENTIALS) => {
+                        Some(Root::Credential(&named.field))
+                    }
+                    _ => None,
+                }
             }
             _ => None,
         }
+    }
+
+    fn is_variable(&self, node: &IdedExpr, name: &str) -> bool {
+        matches!(&node.expr, Expr::Ident(found) if found == name)
+            && !self.bound.iter().any(|bound| bound == name)
+    }
+
+    /// Whether the node is `credentials` with a field or two.
+    fn is_credentials(&self, node: &IdedExpr) -> bool {
+        match &node.expr {
+            Expr::Select(select) => match &select.operand.expr {
+                Expr::Select(inner) => self.is_variable(&inner.operand, CREDENTIALS),
+                _ => self.is_variable(&select.operand, CREDENTIALS),
+            },
+            _ => false,
+        }
+    }
+
+    /// `credentials.NAME` or `credentials.NAME.field`, which say nothing by themselves, unless it is asked whether they came.
+    fn credential(&mut self, node: &IdedExpr, asked: bool) {
+        let Expr::Select(select) = &node.expr else {
+            return;
+        };
+        let (name, field) = match &select.operand.expr {
+            Expr::Select(inner) => (&inner.field, Some(&select.field)),
+            _ => (&select.field, None),
+        };
+        let help = format!("name a claim: {CREDENTIALS}.{name}.{CLAIMS}.sub");
+        match field {
+            Some(field) if field != CLAIMS => self.mistake(
+                field,
+                format!("`{CREDENTIALS}.{name}` has no field {}", quoted(field)),
+                Some(help),
+            ),
+            _ if !asked => self.mistake(
+                name,
+                format!("`{CREDENTIALS}.{name}` cannot be used as a whole"),
+                Some(help),
+            ),
+            _ => self.credential_name(name),
+        }
+    }
+
+    /// The name of a credential, which the route must look at: another one is never there.
+    fn credential_name(&mut self, name: &str) {
+        let Some(known) = self.scope.credentials else {
+            return;
+        };
+        if known.contains(&name) {
+            return;
+        }
+        let help = match nearest(name, known.iter().copied()) {
+            Some(known) => format!("did you mean `{CREDENTIALS}.{known}`?"),
+            None => format!("it asks for: {}", known.join(", ")),
+        };
+        self.mistake(
+            name,
+            format!("the route asks for no credential {}", quoted(name)),
+            Some(help),
+        );
     }
 
     /// A name that stands alone.
@@ -165,6 +243,9 @@ impl Checker<'_> {
         }
         if VARIABLES.contains(&name) {
             let help = match name {
+                CREDENTIALS => {
+                    format!("name a credential and a claim: {CREDENTIALS}.NAME.{CLAIMS}.sub")
+                }
                 CLAIMS => {
                     "name a claim: claims.sub, or claims[\"https://example.com/x\"]".to_owned()
                 }
@@ -201,7 +282,11 @@ impl Checker<'_> {
     }
 
     /// A field of a variable with fields.
-    fn field_of(&mut self, root: &str, name: &str) {
+    fn field_of(&mut self, root: Root<'_>, name: &str) {
+        let root = match root {
+            Root::Variable(root) => root,
+            Root::Credential(credential) => return self.credential_name(credential),
+        };
         let known: &[&str] = match (root, self.scope.path_variables) {
             (REQUEST, _) => &REQUEST_FIELDS,
             (SOURCE, _) => &SOURCE_FIELDS,

@@ -16,7 +16,7 @@ use cel::context::VariableResolver;
 use serde_json::{Map, Value as Json};
 
 use super::meter::{BUDGET_VARIABLE, Budget, text_weight};
-use super::names::{CLAIMS, NOW, PATH, REQUEST, SOURCE};
+use super::names::{CLAIMS, CREDENTIALS, NOW, PATH, REQUEST, SOURCE};
 use crate::decision::Facts;
 use crate::route::{Route, normal_host};
 
@@ -27,16 +27,66 @@ const MAX_DEPTH: usize = 64;
 pub(super) struct Variables<'a> {
     route: &'a Route,
     facts: &'a Facts<'a>,
+    /// Those of the token that speaks for the request.
+    claims: &'a Map<String, Json>,
     budget: &'a Budget,
 }
 
 impl<'a> Variables<'a> {
-    pub(super) fn new(route: &'a Route, facts: &'a Facts<'a>, budget: &'a Budget) -> Self {
+    pub(super) fn new(
+        route: &'a Route,
+        facts: &'a Facts<'a>,
+        claims: &'a Map<String, Json>,
+        budget: &'a Budget,
+    ) -> Self {
         Self {
             route,
             facts,
+            claims,
             budget,
         }
+    }
+
+    /// Claims as a whole, or one of them, by steps that are joined by dots.
+    fn claims(&self, claims: &'a Map<String, Json>, steps: Option<&str>) -> Option<CowVal<'a, 'a>> {
+        let Some(steps) = steps else {
+            return Some(CowVal::owned(Claims {
+                claims,
+                budget: self.budget,
+            }));
+        };
+        let (objects, last) = match steps.rsplit_once('.') {
+            Some((objects, last)) => (Some(objects), last),
+            None => (None, steps),
+        };
+        let object = objects
+            .into_iter()
+            .flat_map(|objects| objects.split('.'))
+            .try_fold(claims, |object, step| object.get(step)?.as_object())?;
+        convert(object.get(last)?, self.budget, 0).map(CowVal::Owned)
+    }
+
+    /// `NAME.claims` and what is below it, of the credential of that name.
+    fn credential(&self, rest: &str) -> Option<CowVal<'a, 'a>> {
+        let (name, rest) = rest.split_once('.')?;
+        let steps = match rest.split_once('.') {
+            None if rest == CLAIMS => None,
+            Some((CLAIMS, steps)) => Some(steps),
+            _ => return None,
+        };
+        let mut tokens = self.facts.tokens.iter();
+        let token = tokens.find(|token| token.credential_name == name)?;
+        self.claims(token.claims, steps)
+    }
+
+    /// `credentials` itself, which only tells which of them came: the check lets it stand only where that is asked.
+    fn came(&self) -> CelMap<'a> {
+        let entries = self.facts.tokens.iter().map(|token| {
+            let key = CelMapKey::String(CelString::from(token.credential_name));
+            let came: Box<dyn Val> = Box::new(CelBool::from(true));
+            (key, came)
+        });
+        CelMap::from(entries.collect::<HashMap<_, _>>())
     }
 
     /// A field of `request`, `path` or `source`.
@@ -87,23 +137,9 @@ impl VariableResolver for Variables<'_> {
             None => (variable, None),
         };
         match (root, rest) {
-            (CLAIMS, None) => Some(CowVal::owned(Claims {
-                claims: self.facts.claims,
-                budget: self.budget,
-            })),
-            (CLAIMS, Some(steps)) => {
-                let (objects, last) = match steps.rsplit_once('.') {
-                    Some((objects, last)) => (Some(objects), last),
-                    None => (None, steps),
-                };
-                let object = objects
-                    .into_iter()
-                    .flat_map(|objects| objects.split('.'))
-                    .try_fold(self.facts.claims, |object, step| {
-                        object.get(step)?.as_object()
-                    })?;
-                convert(object.get(last)?, self.budget, 0).map(CowVal::Owned)
-            }
+            (CLAIMS, steps) => self.claims(self.claims, steps),
+            (CREDENTIALS, None) => Some(CowVal::owned(self.came())),
+            (CREDENTIALS, Some(rest)) => self.credential(rest),
             (REQUEST | PATH | SOURCE, None) => Some(CowVal::owned(self.whole(root))),
             (REQUEST | PATH | SOURCE, Some(name)) => self.field(root, name),
             (NOW, None) => Some(CowVal::owned(CelInt::from(self.facts.now))),

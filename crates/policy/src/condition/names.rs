@@ -2,6 +2,7 @@
 
 /// Variables whose fields are named one by one.
 pub(super) const CLAIMS: &str = "claims";
+pub(super) const CREDENTIALS: &str = "credentials";
 pub(super) const REQUEST: &str = "request";
 pub(super) const PATH: &str = "path";
 pub(super) const SOURCE: &str = "source";
@@ -9,7 +10,7 @@ pub(super) const SOURCE: &str = "source";
 pub(super) const NOW: &str = "now";
 
 /// All variables, for a message.
-pub(super) const VARIABLES: [&str; 5] = [CLAIMS, REQUEST, PATH, SOURCE, NOW];
+pub(super) const VARIABLES: [&str; 6] = [CLAIMS, CREDENTIALS, REQUEST, PATH, SOURCE, NOW];
 
 /// The fields of `request`.
 pub(super) const REQUEST_FIELDS: [&str; 3] = ["method", "host", "path"];

@@ -3,17 +3,23 @@
 use serde_json::json;
 
 use super::*;
-use crate::decision::RequestFacts;
+use crate::decision::{RequestFacts, TokenFacts};
 use crate::document::{Section, Sink, parse as parse_document};
 use crate::path::{Mode, canonical};
-use crate::policy::{Policy, Selected};
+use crate::policy::{Names, Policy, Selected};
 
 /// A policy of one route, `/orders/{id}/{item}`, with this condition.
 fn load(condition: &str) -> Result<Policy, Vec<String>> {
     let document = json!({ "routes": [{ "match": { "path": "/orders/{id}/{item}" }, "require": {}, "when": condition }] });
     let sink = Sink::new();
     let node = parse_document(document.to_string().as_bytes(), &sink).unwrap();
-    let policy = Policy::compile(&mut Section::root(&node, &sink).unwrap(), &[]);
+    let policy = {
+        let names = Names {
+            issuers: &[],
+            credentials: &["user", "workload"],
+        };
+        Policy::compile(&mut Section::root(&node, &sink).unwrap(), names)
+    };
     match sink.finish() {
         Ok(()) => Ok(policy.unwrap()),
         Err(problems) => Err(problems
@@ -28,11 +34,8 @@ fn evaluate_with(policy: &Policy, claims: &serde_json::Value) -> Result<(), Deni
     let Selected::Route(route) = policy.select("api.example.com", "GET", &path) else {
         panic!()
     };
-    route.decide(&Facts {
-        issuer: "https://login.example.com",
-        audiences: &[],
-        scopes: &[],
-        claims: claims.as_object().unwrap(),
+    let facts = Facts {
+        tokens: &[token(0, "user", claims.as_object().unwrap())],
         request: RequestFacts {
             method: "GET",
             host: "API.example.com:443",
@@ -40,7 +43,26 @@ fn evaluate_with(policy: &Policy, claims: &serde_json::Value) -> Result<(), Deni
         },
         source_address: Some("10.0.0.7"),
         now: 1_800_000_000,
-    })
+    };
+    route
+        .decide(&facts)
+        .map(|_| ())
+        .map_err(|denial| denial.denied)
+}
+
+fn token<'a>(
+    credential: usize,
+    credential_name: &'a str,
+    claims: &'a serde_json::Map<String, serde_json::Value>,
+) -> TokenFacts<'a> {
+    TokenFacts {
+        credential,
+        credential_name,
+        issuer: "https://login.example.com",
+        audiences: &[],
+        scopes: &[],
+        claims,
+    }
 }
 
 fn claims() -> serde_json::Value {
@@ -276,21 +298,19 @@ fn an_unknown_source_address_is_an_error_that_has_can_ask_about() {
             host: "h",
             path: &path,
         };
-        route.decide(&Facts {
-            issuer: "i",
-            audiences: &[],
-            scopes: &[],
-            claims: &claims,
+        let facts = Facts {
+            tokens: &[token(0, "user", &claims)],
             request,
             source_address: None,
             now: 0,
-        })
+        };
+        route.decide(&facts).map_err(|denial| denial.denied)
     };
     assert!(matches!(
         decide("source.address != '10.0.0.1'"),
         Err(Denied::ConditionError { .. })
     ));
-    assert_eq!(decide("!has(source.address)"), Ok(()));
+    assert_eq!(decide("!has(source.address)"), Ok(0));
 }
 
 #[test]
@@ -314,7 +334,7 @@ fn mistakes_are_told_when_loading() {
         ),
         (
             "claims.x == acme",
-            "at character 13 of the condition: there is no variable \"acme\" (known: claims, request, path, source, now; text stands in quotes)",
+            "at character 13 of the condition: there is no variable \"acme\" (known: claims, credentials, request, path, source, now; text stands in quotes)",
         ),
         ("claim.x == 1", "did you mean `claims`?"),
         ("id == 'x'", "did you mean `path.id`?"),
@@ -411,7 +431,7 @@ fn mistakes_are_told_when_loading() {
     }
     assert_eq!(
         mistake("\n  tenant == 1"),
-        "at line 2, character 3 of the condition: there is no variable \"tenant\" (known: claims, request, path, source, now; text stands in quotes)"
+        "at line 2, character 3 of the condition: there is no variable \"tenant\" (known: claims, credentials, request, path, source, now; text stands in quotes)"
     );
 }
 

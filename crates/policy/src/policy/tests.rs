@@ -1,9 +1,11 @@
 //! Whole policies: what they select, what they decide, and every mistake they are refused for.
 
+mod credentials;
+
 use serde_json::{Map, Value as Json};
 
 use super::*;
-use crate::decision::{Denied, Facts, RequestFacts};
+use crate::decision::{Denied, Facts, RequestFacts, TokenFacts};
 use crate::document::{Sink, parse};
 use crate::path::{Mode, canonical};
 
@@ -12,7 +14,13 @@ const ISSUERS: [&str; 2] = ["https://login.example.com", "https://partner.exampl
 fn compile(text: &str) -> Result<Policy, Vec<String>> {
     let sink = Sink::new();
     let node = parse(text.as_bytes(), &sink);
-    let policy = node.and_then(|node| Policy::compile(&mut Section::root(&node, &sink)?, &ISSUERS));
+    let policy = node.and_then(|node| {
+        let names = Names {
+            issuers: &ISSUERS,
+            credentials: &CREDENTIALS,
+        };
+        Policy::compile(&mut Section::root(&node, &sink)?, names)
+    });
     match sink.finish() {
         Ok(()) => Ok(policy.expect("a policy or a problem")),
         Err(problems) => {
@@ -233,9 +241,10 @@ fn routes_say_what_they_are() {
     );
     assert_eq!(first.hosts().collect::<Vec<_>>(), ["*.a.com", "b"]);
     assert!(matches!(first.access(), crate::Access::Optional));
-    let crate::Access::Required(requirement) = second.access() else {
+    let crate::Access::Required(demands) = second.access() else {
         panic!()
     };
+    let requirement = demands.alternatives().next().unwrap()[0].requirement();
     assert_eq!(requirement.needed_scopes(), "a b c");
     assert_eq!(
         (
@@ -502,6 +511,21 @@ struct Given {
     claims: Map<String, Json>,
 }
 
+const CREDENTIALS: [&str; 3] = ["user", "workload", "session"];
+
+impl Given {
+    fn facts(&self, credential: usize) -> TokenFacts<'_> {
+        TokenFacts {
+            credential,
+            credential_name: CREDENTIALS[credential],
+            issuer: self.issuer,
+            audiences: &self.audiences,
+            scopes: &self.scopes,
+            claims: &self.claims,
+        }
+    }
+}
+
 fn given(scopes: &str, claims: &str) -> Given {
     Given {
         issuer: ISSUERS[0],
@@ -520,11 +544,8 @@ fn decide(policy: &Policy, path: &str, given: &Given) -> Result<(), Denied> {
     let Selected::Route(route) = policy.select("api.example.com", "GET", &path) else {
         panic!("no route for {path:?}")
     };
-    route.decide(&Facts {
-        issuer: given.issuer,
-        audiences: &given.audiences,
-        scopes: &given.scopes,
-        claims: &given.claims,
+    let facts = Facts {
+        tokens: &[given.facts(0)],
         request: RequestFacts {
             method: "GET",
             host: "api.example.com",
@@ -532,7 +553,10 @@ fn decide(policy: &Policy, path: &str, given: &Given) -> Result<(), Denied> {
         },
         source_address: Some("10.0.0.7"),
         now: 1_800_000_000,
-    })
+    };
+    let principal = route.decide(&facts).map_err(|denial| denial.denied)?;
+    assert_eq!(principal, 0);
+    Ok(())
 }
 
 #[test]

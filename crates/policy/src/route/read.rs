@@ -6,7 +6,7 @@ use super::{Access, Route};
 use crate::condition::Scope;
 use crate::document::{Field, Section};
 use crate::policy::Known;
-use crate::requirement::Requirement;
+use crate::requirement::Demands;
 
 /// The most hosts or methods of one route.
 const MAX_ALTERNATIVES: usize = 32;
@@ -84,25 +84,6 @@ impl Route {
         let when = section.field("when");
 
         let explicit = name.as_ref().map(read_name);
-        let condition = match &when {
-            Some(when) => {
-                // Without a match there is nothing to tell which variables a condition may name.
-                let variables = matched.as_ref().map(|matched| {
-                    matched
-                        .pattern
-                        .variables()
-                        .map(|(_, name)| name)
-                        .collect::<Vec<_>>()
-                });
-                Some(known.conditions.read(
-                    when,
-                    Scope {
-                        path_variables: variables.as_deref(),
-                    },
-                ))
-            }
-            None => None,
-        };
         let access = match (&allow, &require) {
             (Some(_), Some(require)) => {
                 require.problem_with_help(
@@ -135,7 +116,7 @@ impl Route {
                         "a required token cannot be optional",
                     );
                 }
-                Requirement::read(require, known.issuers).map(Access::Required)
+                Demands::read(require, known).map(Access::Required)
             }
             (None, None) => {
                 section.problem_with_help(
@@ -144,6 +125,31 @@ impl Route {
                 );
                 None
             }
+        };
+        let condition = match &when {
+            Some(when) => {
+                // Without a match there is nothing to tell which variables a condition may name, and without demands, which
+                // credentials.
+                let credentials = access.as_ref().map(|access| match access {
+                    Access::Required(demands) => known.names_of(demands.credentials()),
+                    Access::Anonymous | Access::Optional => Vec::new(),
+                });
+                let variables = matched.as_ref().map(|matched| {
+                    matched
+                        .pattern
+                        .variables()
+                        .map(|(_, name)| name)
+                        .collect::<Vec<_>>()
+                });
+                Some(known.conditions.read(
+                    when,
+                    Scope {
+                        path_variables: variables.as_deref(),
+                        credentials: credentials.as_deref(),
+                    },
+                ))
+            }
+            None => None,
         };
         let matched = matched?;
         let condition = match condition {
@@ -154,12 +160,18 @@ impl Route {
             Some(name) => name?,
             None => matched.show(),
         };
+        let access = access?;
+        let optional = match &access {
+            Access::Optional => (0..known.credentials.len()).collect(),
+            Access::Anonymous | Access::Required(_) => Box::default(),
+        };
         Some(Self {
             index,
             name,
             at: field.at(),
             matched,
-            access: access?,
+            access,
+            optional,
             condition,
         })
     }
