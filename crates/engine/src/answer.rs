@@ -16,6 +16,8 @@ pub(crate) enum Challenge {
 
 const INVALID_REQUEST: Challenge = Challenge::Error("invalid_request");
 const INVALID_TOKEN: Challenge = Challenge::Error("invalid_token");
+const INSUFFICIENT_USER_AUTHENTICATION: Challenge =
+    Challenge::Error("insufficient_user_authentication");
 const INSUFFICIENT_SCOPE: Challenge = Challenge::Error("insufficient_scope");
 
 /// What an HTTP client is told. Allowed requests have no answer of ours; their line says what it would be if one
@@ -44,6 +46,10 @@ pub(crate) const fn answer_of(reason: Reason) -> (u16, Challenge) {
         R::KeyUnknown | R::KeyUnsuitable | R::KeyAmbiguous => (401, INVALID_TOKEN),
         R::SignatureInvalid | R::SenderConstraintUnsupported => (401, INVALID_TOKEN),
         R::MappedClaimRefused => (401, INVALID_TOKEN),
+
+        // RFC 9470 section 3: "the authentication event associated with the access token presented with the request does
+        // not meet the authentication requirements of the protected resource".
+        R::AuthenticationInsufficient => (401, INSUFFICIENT_USER_AUTHENTICATION),
 
         R::NoRoute => (403, Challenge::None),
         R::MethodNotAllowed => (405, Challenge::None),
@@ -91,10 +97,11 @@ pub(crate) const fn title_of(status: u16) -> &'static str {
 }
 
 /// What may be told about the token itself. Its owner knows when it expires (RFC 6750 section 3.1 has this very
-/// example); all else is for the audit event.
+/// example) and must be told to log in anew (RFC 9470 section 3 has that one); all else is for the audit event.
 pub(crate) const fn description_of(reason: Reason) -> Option<&'static str> {
     match reason {
         Reason::TokenExpired => Some("The access token expired"),
+        Reason::AuthenticationInsufficient => Some("A different authentication level is required"),
         _ => None,
     }
 }

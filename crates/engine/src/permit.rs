@@ -77,6 +77,16 @@ fn refusal(denied: Denied) -> Refusal {
     let cause = denied.code();
     let (reason, scope) = match denied {
         Denied::Missing => (Reason::CredentialMissing, None),
+        Denied::Authentication {
+            acr_values,
+            max_age,
+        } => {
+            let mut refusal = Refusal::because(Reason::AuthenticationInsufficient, cause);
+            let details = refusal.details_mut();
+            details.acr_values = (!acr_values.is_empty()).then_some(acr_values);
+            details.max_age = max_age;
+            return refusal;
+        }
         Denied::Issuer => (Reason::IssuerNotAccepted, None),
         Denied::Audience => (Reason::AudienceNotAccepted, None),
         Denied::Scope { needed } => (Reason::ScopeInsufficient, Some(needed)),

@@ -178,6 +178,9 @@ reasons! {
     /// A claim that becomes a header is no plain text, number or list of texts, or too long: look at the issuer.
     MappedClaimRefused = "mapped_claim_refused", Deny, Credential;
 
+    /// The user was not authenticated as strongly (`acr_values`) or as lately (`max_age`) as the route asks: log in anew.
+    AuthenticationInsufficient = "authentication_insufficient", Deny, Credential;
+
     // The policy.
     /// No route matches host and path: add a route, or fix the client's address.
     NoRoute = "no_route", Deny, Policy;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::answer::{Challenge, answer_of, description_of, grpc_status_of, title_of};
+use crate::digits::push_decimal;
 use crate::escape::{push_json, push_quoted};
 use crate::event_id::EventId;
 use crate::head::RequestHead;
@@ -27,6 +28,10 @@ pub struct Reject {
 pub(crate) struct Details {
     /// The scopes that the route needs, for the challenge.
     pub(crate) scope: Option<String>,
+    /// How the user must be authenticated, for the challenge (RFC 9470 section 3).
+    pub(crate) acr_values: Option<String>,
+    /// How many seconds ago at most, for the challenge.
+    pub(crate) max_age: Option<u32>,
     /// The methods that the path takes, for `Allow`.
     pub(crate) allow: Option<String>,
     /// Seconds after which another try makes sense.
@@ -194,6 +199,15 @@ fn challenge_value(
     if let Some(scope) = &details.scope {
         value.push_str(", scope=");
         push_quoted(&mut value, scope);
+    }
+    if let Some(acr_values) = &details.acr_values {
+        value.push_str(", acr_values=");
+        push_quoted(&mut value, acr_values);
+    }
+    if let Some(max_age) = details.max_age {
+        value.push_str(", max_age=\"");
+        push_decimal(&mut value, u64::from(max_age), 0);
+        value.push('"');
     }
     Some(value)
 }

@@ -74,6 +74,13 @@ pub enum Denied {
         /// The claim as the policy writes it.
         name: String,
     },
+    /// The user was not authenticated as strongly or as lately as the route asks (RFC 9470).
+    Authentication {
+        /// The classes of which one is asked for, space-joined, for `acr_values="…"` of the challenge; empty: any.
+        acr_values: String,
+        /// Seconds since the authentication at most, for `max_age="…"`.
+        max_age: Option<u32>,
+    },
     /// The condition is false.
     Condition,
     /// The condition could not be evaluated.
@@ -93,6 +100,7 @@ impl Denied {
             Denied::Audience => "route_audience",
             Denied::Scope { .. } => "insufficient_scope",
             Denied::Claim { .. } => "claim_mismatch",
+            Denied::Authentication { .. } => "insufficient_user_authentication",
             Denied::Condition => "condition_false",
             Denied::ConditionError { .. } => "condition_error",
         }

@@ -1,10 +1,12 @@
-//! What a route requires of a verified token: issuer, audience, scopes, claims.
+//! What a route requires of a verified token: issuer, audience, scopes, claims, authentication.
 
+mod authentication;
 mod claim;
 mod demands;
 
 use crate::decision::{Denied, TokenFacts};
 use crate::document::{Field, Section, quoted};
+use authentication::Authentication;
 use claim::ClaimTest;
 pub use demands::{Demand, Demands};
 
@@ -20,6 +22,7 @@ pub struct Requirement {
     any_scopes: Vec<String>,
     needed_scopes: String,
     claims: Vec<ClaimTest>,
+    authentication: Authentication,
 }
 
 impl Requirement {
@@ -58,7 +61,7 @@ impl Requirement {
 
     /// Whether it looks at claims beside issuer, audiences and scopes.
     pub(crate) const fn reads_claims(&self) -> bool {
-        !self.claims.is_empty()
+        !self.claims.is_empty() || !self.authentication.is_empty()
     }
 
     /// Reads what a section asks of one token. Every mistake in it is reported.
@@ -92,6 +95,7 @@ impl Requirement {
             Some(claims) => claim::read(&claims),
             None => Some(Vec::new()),
         };
+        let authentication = Authentication::read(section);
         let (all_scopes, any_scopes) = scopes?;
         let needed_scopes = all_scopes
             .iter()
@@ -106,11 +110,12 @@ impl Requirement {
             any_scopes,
             needed_scopes,
             claims: claims?,
+            authentication: authentication?,
         })
     }
 
-    /// Whether the token meets the requirement. Everything is compared exactly: no case folding, no wildcards.
-    pub(crate) fn decide(&self, facts: &TokenFacts<'_>) -> Result<(), Denied> {
+    /// Whether the token meets the requirement `now`. Everything is compared exactly: no case folding, no wildcards.
+    pub(crate) fn decide(&self, facts: &TokenFacts<'_>, now: i64) -> Result<(), Denied> {
         if !self.issuers.is_empty() && !self.issuers.iter().any(|issuer| issuer == facts.issuer) {
             return Err(Denied::Issuer);
         }
@@ -134,7 +139,9 @@ impl Requirement {
             Some(claim) => Err(Denied::Claim {
                 name: claim.name().to_owned(),
             }),
-            None => Ok(()),
+            // Last: a stronger login helps nobody who lacks the rest.
+            None if self.authentication.is_empty() => Ok(()),
+            None => self.authentication.decide(facts.claims, now),
         }
     }
 }

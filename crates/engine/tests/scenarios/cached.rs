@@ -6,7 +6,7 @@ use portcullis_engine::{Config, Count, Reason, UnixTime};
 use serde_json::json;
 
 use crate::mint::key;
-use crate::world::{AUDIENCE, DAWN, World, document, get, set_of, with};
+use crate::world::{AUDIENCE, DAWN, World, document, get, header_of, set_of, with};
 
 #[test]
 fn a_warm_token_is_not_verified_again() {
@@ -41,6 +41,50 @@ fn the_scope_of_each_route_is_asked_of_a_cached_token() {
         world.send(&get("/orders").bearer(&token)).forward();
     }
     assert_eq!(world.count(Count::SignatureGood), 1);
+}
+
+/// RFC 9470 section 5: the age of a login grows while its token stays the same.
+#[test]
+fn the_age_of_the_login_is_asked_of_a_cached_token() {
+    let good = key("a", 1);
+    let mut document = document();
+    document["routes"].as_array_mut().unwrap().push(
+        json!({"match": {"path": "/pay"}, "require": {"acr_values": ["mfa", "hwk"], "max_age": "5m"}}),
+    );
+    let mut world = World::started(&document, &[&good]);
+    let login = json!({"acr": "mfa", "auth_time": world.secs() - 290});
+    let token = good.sign(&with(world.claims(), login));
+    let weak = json!({"acr": "pwd", "auth_time": world.secs()});
+    let weak = good.sign(&with(world.claims(), weak));
+    let ask = get("/pay").bearer(&token);
+    for _ in 0..2 {
+        world.send(&ask).forward();
+        assert_eq!(
+            world.send(&get("/pay").bearer(&weak)).reason(),
+            Some(Reason::AuthenticationInsufficient)
+        );
+        world.send(&get("/any").bearer(&weak)).forward();
+    }
+    world.pass(Duration::from_secs(10));
+    world.send(&ask).forward();
+    world.pass(Duration::from_secs(1));
+    for _ in 0..2 {
+        let reject = world.send(&ask).reject();
+        assert_eq!(
+            (reject.status(), reject.outcome().reason()),
+            (401, Reason::AuthenticationInsufficient)
+        );
+        assert_eq!(
+            header_of(&reject, "www-authenticate"),
+            Some(concat!(
+                r#"Bearer realm="api", error="insufficient_user_authentication", "#,
+                r#"error_description="A different authentication level is required", acr_values="mfa hwk", max_age="300""#
+            ))
+        );
+    }
+    // The token itself is still good.
+    world.send(&get("/any").bearer(&token)).forward();
+    assert_eq!(world.count(Count::SignatureGood), 2);
 }
 
 /// lua-resty-openidc issue 399: a cached JWT was taken by a route of another issuer and audience.

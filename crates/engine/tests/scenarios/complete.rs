@@ -211,10 +211,20 @@ fn floods(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn logins(seen: &mut Seen) {
+    let good = key("a", 1);
+    let routes =
+        json!({"routes": [{"match": {"path": "/pay"}, "require": {"acr_values": ["mfa"]}}]});
+    let mut world = World::started(&with(document(), routes), &[&good]);
+    let token = good.sign(&world.claims());
+    world.send(&get("/pay").bearer(&token)).reject();
+    seen.take(world);
+}
+
 #[test]
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
-    for story in [heads, tokens, issuers, keys, floods] {
+    for story in [heads, tokens, issuers, keys, floods, logins] {
         story(&mut seen);
     }
     // The adapter says these, without a guard.

@@ -370,6 +370,26 @@ fn mistakes_in_routes_are_told() {
             "twice",
         ),
         (
+            "{ match: { path: /a }, require: { acr_values: ['a b'] } }",
+            "no authentication context class",
+        ),
+        (
+            "{ match: { path: /a }, require: { acr_values: [] } }",
+            "at least one item",
+        ),
+        (
+            "{ match: { path: /a }, require: { max_age: 300 } }",
+            "add a unit",
+        ),
+        (
+            "{ match: { path: /a }, require: { max_age: 1500ms } }",
+            "whole seconds",
+        ),
+        (
+            "{ match: { path: /a }, require: { max_age: 0s } }",
+            "from 1s to 365d",
+        ),
+        (
             "{ match: { path: /a }, require: { audiences: [\"a\\n\"] } }",
             "control character",
         ),

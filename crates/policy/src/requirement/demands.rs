@@ -194,7 +194,7 @@ impl Demand {
 
     fn meet<'f>(&self, facts: &Facts<'f>) -> Result<(usize, &'f TokenFacts<'f>), Denial> {
         let found = self.find(facts)?;
-        match self.requirement.decide(found.1) {
+        match self.requirement.decide(found.1, facts.now) {
             Ok(()) => Ok(found),
             Err(denied) => Err(self.denial(denied)),
         }
