@@ -8,7 +8,19 @@ pub fn decision(line: &str) -> Option<Value> {
     serde_json::from_str(line.get(start..)?).ok()
 }
 
-/// The reason code of a decision.
-pub fn reason(decision: &Value) -> Option<String> {
-    Some(decision["reason"].as_str()?.to_owned())
+/// What a decision says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// The reason code.
+    pub reason: String,
+    /// The request passed whatever was decided.
+    pub shadow: bool,
+}
+
+/// What a decision says of itself.
+pub fn told(decision: &Value) -> Option<Told> {
+    Some(Told {
+        reason: decision["reason"].as_str()?.to_owned(),
+        shadow: decision["mode"] == "shadow",
+    })
 }

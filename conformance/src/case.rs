@@ -105,6 +105,9 @@ impl Default for Request {
 pub struct Expect {
     /// The reason code in the audit event.
     pub reason: String,
+    /// The audit event says that this was not enforced.
+    #[serde(default)]
+    pub shadow: bool,
     /// The upstream gets it, changed like this.
     pub forwarded: Option<Forwarded>,
     /// The client gets this status.
@@ -210,6 +213,10 @@ impl Case {
             ensure!(
                 expect.forwarded.is_some() != expect.status.is_some(),
                 "an expectation has either `forwarded` or `status`"
+            );
+            ensure!(
+                !expect.shadow || expect.forwarded.is_some(),
+                "in shadow mode a request is forwarded"
             );
             ensure!(
                 expect.status != Some(401) || expect.www_authenticate.is_some(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::audit;
+use crate::audit::{self, Told};
 use crate::bootstrap::{bootstrap, cluster, guard, listener};
 use crate::envoy::{Envoy, Options};
 use crate::http_client::{Connection, Response};
@@ -134,8 +134,8 @@ impl EnvoyAndIssuer {
         })
     }
 
-    /// The reason in the audit event of that answer.
-    fn reason_of(&mut self, response: &Response, forwarded: bool) -> Result<Option<String>> {
+    /// What the audit event of that answer says.
+    fn told_of(&mut self, response: &Response, forwarded: bool) -> Result<Option<Told>> {
         // A refusal names its event; what is forwarded takes the next event that allows.
         let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
         let named = body["instance"]
@@ -155,7 +155,7 @@ impl EnvoyAndIssuer {
         })?;
         let decision = audit::decision(&line).context("the event is gone")?;
         self.told.extend(decision["id"].as_str().map(str::to_owned));
-        Ok(audit::reason(&decision))
+        Ok(audit::told(&decision))
     }
 }
 
@@ -182,12 +182,12 @@ impl Host for EnvoyAndIssuer {
             Asked::Left => bail!("its client has left"),
         };
         let echo = Echo::from_response(&response).ok();
-        let reason = self.reason_of(&response, echo.is_some())?;
+        let told = self.told_of(&response, echo.is_some())?;
         let outcome = match echo {
             Some(echo) => Outcome::forwarded(echo.path.as_bytes(), echo.headers.into_iter()),
             None => Outcome::answered(response.status, response.headers.into_iter()),
         };
-        let verdict = Verdict { reason, outcome };
+        let verdict = Verdict { told, outcome };
         self.requests[ticket.0] = Asked::Ended(verdict.clone());
         Ok(verdict)
     }

@@ -123,11 +123,11 @@ impl Host for EnvoyHost<'_> {
             LOG_PATIENCE
         };
         let line = envoy.wait_for_log(mark, patience, |line| audit::decision(line).is_some());
-        let reason = match line {
-            Ok(line) => audit::decision(&line).as_ref().and_then(audit::reason),
+        let told = match line {
+            Ok(line) => audit::decision(&line).as_ref().and_then(audit::told),
             Err(_) => None,
         };
-        self.verdicts.push(Verdict { reason, outcome });
+        self.verdicts.push(Verdict { told, outcome });
         Ok(Ticket(self.verdicts.len() - 1))
     }
 

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use portcullis_engine::{
-    Config, Edits, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply, RequestHead,
-    Step, UnixTime, WaiterId,
+    Config, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply, RequestHead, Step,
+    UnixTime, WaiterId,
 };
 use portcullis_jose::Precomputed;
 
+use crate::audit::Told;
 use crate::http_client::latin1;
 use crate::runner::{Host, Ticket};
 use crate::script::KeysArrive;
@@ -111,10 +112,22 @@ impl Native {
         let state = match step {
             Step::Forward(forward) => {
                 self.said.push(forward.outcome().event_line(self.now));
-                let (path, headers) = edited(&self.requests[index].headers, forward.edits());
+                let edits = forward.edits();
+                let sent = &self.requests[index].headers;
+                let outcome = edited(sent, edits.remove().collect(), edits.set());
                 State::Ended(Verdict {
-                    reason: Some(forward.outcome().reason().code().to_owned()),
-                    outcome: Outcome::forwarded(&path, headers.into_iter()),
+                    told: Some(told(forward.outcome())),
+                    outcome,
+                })
+            }
+            Step::Shadow(shadow) => {
+                self.said.push(shadow.outcome().event_line(self.now));
+                let sent = &self.requests[index].headers;
+                let path = shadow.path().map(|path| (":path", path));
+                let outcome = edited(sent, shadow.remove().collect(), path.into_iter());
+                State::Ended(Verdict {
+                    told: Some(told(shadow.outcome())),
+                    outcome,
                 })
             }
             Step::Reject(reject) => {
@@ -182,23 +195,27 @@ fn rejected(reject: &Reject) -> Verdict {
         .headers()
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
     Verdict {
-        reason: Some(reject.outcome().reason().code().to_owned()),
+        told: Some(told(reject.outcome())),
         outcome: Outcome::answered(reject.status(), headers),
     }
 }
 
 /// The request as it goes upstream.
-fn edited(headers: &[(Vec<u8>, Vec<u8>)], edits: &Edits) -> (Vec<u8>, Vec<(String, String)>) {
+fn edited<'a>(
+    headers: &[(Vec<u8>, Vec<u8>)],
+    removed: Vec<&[u8]>,
+    set: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Outcome {
     let mut kept: Vec<(Vec<u8>, Vec<u8>)> = headers
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
         .filter(|(name, _)| {
-            !edits
-                .remove()
+            !removed
+                .iter()
                 .any(|removed| removed.eq_ignore_ascii_case(name))
         })
         .collect();
-    for (name, value) in edits.set() {
+    for (name, value) in set {
         kept.retain(|(known, _)| known != name.as_bytes());
         kept.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
     }
@@ -207,12 +224,18 @@ fn edited(headers: &[(Vec<u8>, Vec<u8>)], edits: &Edits) -> (Vec<u8>, Vec<(Strin
         .find(|(name, _)| name == b":path")
         .map(|(_, value)| value.clone())
         .unwrap_or_default();
-    (
-        path,
+    Outcome::forwarded(
+        &path,
         kept.iter()
-            .map(|(name, value)| (latin1(name), latin1(value)))
-            .collect(),
+            .map(|(name, value)| (latin1(name), latin1(value))),
     )
+}
+
+fn told(outcome: &portcullis_engine::Outcome) -> Told {
+    Told {
+        reason: outcome.reason().code().to_owned(),
+        shadow: outcome.is_shadow(),
+    }
 }
 
 impl Host for Native {
@@ -255,7 +278,7 @@ impl Host for Native {
         {
             State::Ended(verdict) => Ok(verdict.clone()),
             State::Paused(..) => Ok(Verdict {
-                reason: None,
+                told: None,
                 outcome: Outcome::Waiting,
             }),
             State::Left => bail!("its client has left"),

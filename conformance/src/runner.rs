@@ -142,7 +142,7 @@ fn check(
     };
     match &verdict.outcome {
         Outcome::Answered { status, .. }
-            if *status == proxy.rejected_by_proxy && verdict.reason.is_none() =>
+            if *status == proxy.rejected_by_proxy && verdict.told.is_none() =>
         {
             Ok(())
         }
@@ -171,7 +171,10 @@ mod tests {
         fn verdict(&mut self, _ticket: Ticket) -> Result<Verdict> {
             let outcome = Outcome::forwarded(b"/orders/42", std::iter::empty());
             Ok(Verdict {
-                reason: Some("authenticated".to_owned()),
+                told: Some(crate::audit::Told {
+                    reason: "authenticated".to_owned(),
+                    shadow: false,
+                }),
                 outcome,
             })
         }

@@ -4,13 +4,14 @@ use std::fmt;
 
 use anyhow::{Result, ensure};
 
+use crate::audit::Told;
 use crate::case::{Expect, Request};
 
 /// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// The reason code of the audit event; none when there was no event.
-    pub reason: Option<String>,
+    /// What the audit event said; none when there was no event.
+    pub told: Option<Told>,
     /// Where the request went.
     pub outcome: Outcome,
 }
@@ -96,10 +97,12 @@ impl Outcome {
 impl Verdict {
     /// Fails with the difference when this isn't what the case expects of that request.
     pub fn check(&self, expect: &Expect, request: &Request) -> Result<()> {
+        let told = self.told.as_ref();
         ensure!(
-            self.reason.as_deref() == Some(expect.reason.as_str()),
-            "expected reason {}, got {self}",
-            expect.reason
+            told.is_some_and(|told| told.reason == expect.reason && told.shadow == expect.shadow),
+            "expected reason {}{}, got {self}",
+            expect.reason,
+            if expect.shadow { " in shadow mode" } else { "" }
         );
         match &self.outcome {
             Outcome::Forwarded { path, headers } => {
@@ -170,8 +173,9 @@ impl fmt::Display for Verdict {
             Outcome::Answered { status, .. } => write!(f, "{status}")?,
             Outcome::Waiting => write!(f, "waiting")?,
         }
-        match &self.reason {
-            Some(reason) => write!(f, " {reason}"),
+        match &self.told {
+            Some(told) if told.shadow => write!(f, " {} in shadow mode", told.reason),
+            Some(told) => write!(f, " {}", told.reason),
             None => Ok(()),
         }
     }

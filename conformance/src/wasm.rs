@@ -11,7 +11,7 @@ use host_test::{
     Request, ResetBy, StreamId, Worker,
 };
 
-use crate::audit;
+use crate::audit::{self, Told};
 use crate::http_client::latin1;
 use crate::runner::{Host, Ticket};
 use crate::script::KeysArrive;
@@ -22,7 +22,7 @@ use crate::world::{fill, key_set};
 /// One virtual machine with the filter.
 pub struct Wasm {
     worker: Worker,
-    requests: Vec<(StreamId, Option<String>)>,
+    requests: Vec<(StreamId, Option<Told>)>,
     callouts: BTreeSet<u32>,
     said: Vec<String>,
     /// Answers that came before anybody asked, on hosts where only requests ask.
@@ -112,12 +112,12 @@ impl Wasm {
                 continue;
             };
             // An event is logged in the context of its request.
-            if let Some((_, reason)) = self
+            if let Some((_, told)) = self
                 .requests
                 .iter_mut()
                 .find(|(stream, _)| stream.context() == line.context)
             {
-                *reason = audit::reason(&decision);
+                *told = audit::told(&decision);
             }
         }
     }
@@ -145,7 +145,7 @@ impl Host for Wasm {
 
     fn verdict(&mut self, ticket: Ticket) -> Result<Verdict> {
         self.note();
-        let (stream, reason) = self.requests.get(ticket.0).context("no such request")?;
+        let (stream, told) = self.requests.get(ticket.0).context("no such request")?;
         let text = |(name, value): (&[u8], &[u8])| (latin1(name), latin1(value));
         let outcome = match self.worker.outcome(*stream).context("no such stream")? {
             Stream::Paused => Outcome::Waiting,
@@ -170,7 +170,7 @@ impl Host for Wasm {
             Stream::Reset(by) => bail!("the stream was reset by {by:?}"),
         };
         Ok(Verdict {
-            reason: reason.clone(),
+            told: told.clone(),
             outcome,
         })
     }

@@ -131,11 +131,11 @@ fn no_mutated_request_traps_or_passes_unduly() {
             other => panic!("{other:?}: {}", what()),
         }
         for line in &exchange.logs {
-            if let Some(reason) = audit::decision(&line.message)
+            if let Some(told) = audit::decision(&line.message)
                 .as_ref()
-                .and_then(audit::reason)
+                .and_then(audit::told)
             {
-                *reasons.entry(reason).or_default() += 1;
+                *reasons.entry(told.reason).or_default() += 1;
             }
         }
         if (number + 1) % 100_000 == 0 {

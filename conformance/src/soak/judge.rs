@@ -115,7 +115,8 @@ impl Judge {
             let Some((words, excused)) = findings.pending.remove(id) else {
                 continue;
             };
-            let reason = audit::reason(&decision).unwrap_or_default();
+            let told = audit::told(&decision);
+            let reason = told.map(|told| told.reason).unwrap_or_default();
             if excused && EXPLAINED.contains(&reason.as_str()) {
                 *findings.explained.entry(reason).or_default() += 1;
             } else {

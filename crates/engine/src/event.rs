@@ -28,8 +28,15 @@ impl Outcome {
         self.id.push(&mut line);
         line.push_str(r#"","time":""#);
         self.began.push(&mut line);
+        if self.shadow {
+            line.push_str(r#"","mode":"shadow"#);
+        }
         line.push_str(r#"","verdict":""#);
         line.push_str(self.verdict().code());
+        if self.shadow {
+            line.push_str(r#"","would":""#);
+            line.push_str(self.reason.verdict().code());
+        }
         line.push_str(r#"","reason":""#);
         line.push_str(self.reason.code());
         line.push('"');
@@ -64,7 +71,12 @@ impl Outcome {
         field(&mut line, "method", method, METHOD);
         field(&mut line, "path", path, PATH);
         if let Some(status) = self.status {
-            line.push_str(r#","status":"#);
+            // Nobody was answered so in shadow mode.
+            line.push_str(if self.shadow {
+                r#","would_status":"#
+            } else {
+                r#","status":"#
+            });
             push_decimal(&mut line, u64::from(status), 0);
         }
         line.push_str(r#","latency_us":"#);

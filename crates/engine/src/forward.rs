@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use crate::identity_values::Values;
 use crate::outcome::Outcome;
 use crate::permit::Permit;
-use crate::reason::Reason;
 
 /// Lets a request through. Only the engine makes one, from a permit.
 #[derive(Debug)]
@@ -25,7 +24,7 @@ impl Forward {
         forward_credential: bool,
         mut outcome: Outcome,
     ) -> Self {
-        let identity = permit.into_identity();
+        let identity = outcome.permitted(permit);
         let Stripped {
             mut remove,
             credential,
@@ -38,16 +37,10 @@ impl Forward {
                 remove.extend(credential);
             }
         }
-        outcome.reason = if identity.is_some() {
-            Reason::Authenticated
-        } else {
-            Reason::Anonymous
-        };
         // Verified identities have values; one without would set nothing.
         let set = identity
             .as_ref()
             .and_then(|identity| identity.values().ok().cloned());
-        outcome.identity = identity;
         Self {
             edits: Edits {
                 remove,

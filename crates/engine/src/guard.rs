@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::head::RequestHead;
 use crate::keys::IssuerKeys;
 use crate::metrics::{Count, Metrics, Series};
+use crate::reason::Reason;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
 use crate::waiting::{Flights, Waiters};
@@ -133,6 +134,12 @@ impl Guard {
         if self.waiters.remove(pending.waiter) {
             self.metrics.count(Count::WaitCancelled);
         }
+    }
+
+    /// Ends a paused request that nobody can resume, or whose configuration ends: it is refused, or passes in shadow mode.
+    pub fn give_up(&mut self, pending: Pending) -> Step {
+        self.waiters.remove(pending.waiter);
+        self.reject_passage(pending.paused.passage, Reason::StateMissing.into())
     }
 
     /// Does what is due: refreshes keys, gives up flights and waiters. Call about once a second; on hosts without

@@ -32,6 +32,20 @@ pub struct RequestHead<'a> {
     pub source_address: &'a dyn Fn() -> Option<Vec<u8>>,
 }
 
+impl RequestHead<'_> {
+    /// # Errors
+    /// Why there may be headers that nobody saw.
+    fn check_whole(&self) -> Result<(), Reason> {
+        if self.headers.is_empty() {
+            return Err(Reason::HeadEmpty);
+        }
+        match self.declared {
+            Some(declared) if declared != self.headers.len() => Err(Reason::HeadTruncated),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl fmt::Debug for RequestHead<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Headers hold credentials.
@@ -101,15 +115,7 @@ impl<'h> Head<'h> {
     /// What makes it unfit to be judged.
     pub(crate) fn read(head: &RequestHead<'h>, config: &Config) -> Result<Self, Refusal> {
         // Envoy gives no headers at all where there are too many of them: nothing is known of such a request.
-        if head.headers.is_empty() {
-            return Err(Reason::HeadEmpty.into());
-        }
-        if head
-            .declared
-            .is_some_and(|declared| declared != head.headers.len())
-        {
-            return Err(Reason::HeadTruncated.into());
-        }
+        head.check_whole()?;
         let scanned = scan::scan(head.headers, config)?;
         let method = scanned
             .method
@@ -151,6 +157,22 @@ impl<'h> Head<'h> {
             further_authorization: scanned.further_authorization,
         })
     }
+}
+
+/// The names of headers that pose as identity headers, in a head that may be malformed; `None` if some may be hidden.
+pub(crate) fn posing(head: &RequestHead<'_>, config: &Config) -> Option<Vec<Cow<'static, [u8]>>> {
+    head.check_whole().ok()?;
+    let names = head.headers.iter().map(|(name, _)| *name);
+    let ours = names.filter(|name| config.identity_headers.covers(name));
+    let mut posing: Vec<&[u8]> = ours.collect();
+    posing.sort_unstable();
+    posing.dedup();
+    Some(
+        posing
+            .into_iter()
+            .map(|name| Cow::Owned(name.to_vec()))
+            .collect(),
+    )
 }
 
 /// The usual methods need no allocation.

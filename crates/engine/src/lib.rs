@@ -3,14 +3,15 @@
 //! An adapter owns one [`Guard`] per configuration and calls, in this order:
 //!
 //! 1. [`Config::parse`] and [`Guard::new`]; [`Guard::start`] gives the first key fetches.
-//! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`], send a [`Reject`], or
+//! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`] or a [`Shadow`], send a [`Reject`], or
 //!    pause (`Call`, `Wait`) and keep the [`Pending`].
 //! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name the waiters to [`Guard::resume`], one by
 //!    one. [`Guard::cancel`] when a client leaves.
 //! 4. After each of these [`Guard::drain_metrics`]; after each decision [`Outcome::event_line`] goes to the log.
 //!
 //! The way of a request is one way, and types carry the proof: a credential becomes a verified identity, that becomes a
-//! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module.
+//! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module. A [`Shadow`] lets through where the
+//! document says that nothing is enforced, and has no place for an identity.
 //!
 //! Nothing here uses shared data yet, so the calls take no store.
 
@@ -38,6 +39,7 @@ mod permit;
 mod reason;
 mod refusal;
 mod reject;
+mod shadow;
 mod step;
 mod time;
 mod verified;
@@ -51,8 +53,9 @@ pub use guard::{Guard, GuardOptions, Ticked};
 pub use head::RequestHead;
 pub use metrics::{Count, Kind, Series};
 pub use outcome::Outcome;
-pub use portcullis_policy::{Problem, Problems};
+pub use portcullis_policy::{Enforcement, Problem, Problems};
 pub use reason::{Blame, Reason, Verdict};
 pub use reject::Reject;
+pub use shadow::Shadow;
 pub use step::{Pending, Step};
 pub use time::UnixTime;

@@ -92,27 +92,35 @@ pub enum Series {
     Latency,
     /// Everything else.
     Count(Count),
+    /// `portcullis.shadow.verdict.<verdict>.reason.<reason>`: decisions that were not enforced, apart from the others so that
+    /// nobody is alarmed by them.
+    Shadow(Reason),
 }
 
 impl Series {
     /// Every series that exists; at most 200.
     pub fn all() -> impl Iterator<Item = Self> {
+        Self::always().chain(Self::of_shadow_mode())
+    }
+
+    /// The series of every configuration. They come first in [`Series::all`].
+    pub fn always() -> impl Iterator<Item = Self> {
         let decisions = Reason::ALL.iter().copied().map(Self::Decision);
         decisions
             .chain([Self::Latency])
             .chain(Count::ALL.iter().copied().map(Self::Count))
     }
 
+    /// The series that a configuration needs which has something in shadow mode.
+    pub fn of_shadow_mode() -> impl Iterator<Item = Self> {
+        Reason::ALL.iter().copied().map(Self::Shadow)
+    }
+
     /// The name to define the metric by.
     pub fn name(self) -> String {
         match self {
-            Self::Decision(reason) => {
-                format!(
-                    "portcullis.decisions.verdict.{}.reason.{}",
-                    reason.verdict().code(),
-                    reason.code()
-                )
-            }
+            Self::Decision(reason) => decision("decisions", reason),
+            Self::Shadow(reason) => decision("shadow", reason),
             Self::Latency => "portcullis.latency_us".to_owned(),
             Self::Count(count) => count.name().to_owned(),
         }
@@ -122,7 +130,7 @@ impl Series {
     pub const fn kind(self) -> Kind {
         match self {
             Self::Latency => Kind::Histogram,
-            Self::Decision(_) | Self::Count(_) => Kind::Counter,
+            Self::Decision(_) | Self::Shadow(_) | Self::Count(_) => Kind::Counter,
         }
     }
 
@@ -135,8 +143,21 @@ impl Series {
                 .len()
                 .saturating_add(1)
                 .saturating_add(count as usize),
+            Self::Shadow(reason) => Reason::ALL
+                .len()
+                .saturating_add(1)
+                .saturating_add(Count::ALL.len())
+                .saturating_add(reason as usize),
         }
     }
+}
+
+fn decision(kind: &str, reason: Reason) -> String {
+    format!(
+        "portcullis.{kind}.verdict.{}.reason.{}",
+        reason.verdict().code(),
+        reason.code()
+    )
 }
 
 /// Counts since the adapter last drained them.
@@ -195,6 +216,10 @@ mod tests {
         assert_eq!(
             Series::Decision(Reason::TokenExpired).name(),
             "portcullis.decisions.verdict.deny.reason.token_expired"
+        );
+        assert_eq!(
+            Series::Shadow(Reason::TokenExpired).name(),
+            "portcullis.shadow.verdict.deny.reason.token_expired"
         );
         assert_eq!(Series::Latency.name(), "portcullis.latency_us");
         assert_eq!(

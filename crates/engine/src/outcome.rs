@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::event_id::EventId;
 use crate::head::Request;
 use crate::identity::Identity;
+use crate::metrics::Series;
+use crate::permit::Permit;
 use crate::reason::{Reason, Verdict};
 use crate::time::UnixTime;
 
@@ -17,7 +19,7 @@ pub struct Outcome {
     pub(crate) reason: Reason,
     /// What exactly, from a closed set of words: which part of the token, which claim.
     pub(crate) cause: Option<&'static str>,
-    /// The HTTP status of the answer; `None` if the upstream gives it.
+    /// The HTTP status of the answer; `None` if the upstream gives it. In shadow mode the one that would have been.
     pub(crate) status: Option<u16>,
     pub(crate) route: Option<Rc<str>>,
     /// Who called: only of a token whose signature was verified.
@@ -25,6 +27,8 @@ pub struct Outcome {
     /// Which issuer a token that was *not* verified names. Anyone can write anything there.
     pub(crate) claimed_issuer: Option<Box<str>>,
     pub(crate) request: Seen,
+    /// It passed, whatever was decided.
+    pub(crate) shadow: bool,
     pub(crate) audited: bool,
     /// It waited for keys, or a signature was verified: how long that took is worth a record.
     pub(crate) timed: bool,
@@ -61,9 +65,22 @@ impl Outcome {
             identity: None,
             claimed_issuer: None,
             request,
+            shadow: false,
             audited: true,
             timed: false,
         }
+    }
+
+    /// Notes that the request was permitted, and to whom.
+    pub(crate) fn permitted(&mut self, permit: Permit) -> Option<Rc<Identity>> {
+        let identity = permit.into_identity();
+        self.reason = if identity.is_some() {
+            Reason::Authenticated
+        } else {
+            Reason::Anonymous
+        };
+        self.identity.clone_from(&identity);
+        identity
     }
 
     /// The name of this decision; the client got it too if it was refused.
@@ -76,14 +93,32 @@ impl Outcome {
         self.reason
     }
 
-    /// How the request ended.
+    /// How the request ended. In shadow mode all are let through.
     pub const fn verdict(&self) -> Verdict {
-        self.reason.verdict()
+        if self.shadow {
+            Verdict::Allow
+        } else {
+            self.reason.verdict()
+        }
+    }
+
+    /// Whether it passed in shadow mode: [`Outcome::reason`] is then that of the decision which was not enforced.
+    pub const fn is_shadow(&self) -> bool {
+        self.shadow
+    }
+
+    /// The counter of such decisions.
+    pub const fn series(&self) -> Series {
+        if self.shadow {
+            Series::Shadow(self.reason)
+        } else {
+            Series::Decision(self.reason)
+        }
     }
 
     /// The HTTP status of the answer; `None` for a forwarded request, whose answer the upstream gives.
     pub const fn status(&self) -> Option<u16> {
-        self.status
+        if self.shadow { None } else { self.status }
     }
 
     /// The `name` of the route that was selected.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::rc::Rc;
 
+use portcullis_policy::Enforcement;
+
 use crate::event_id::EventId;
 use crate::forward::Stripped;
 use crate::guard::Patience;
@@ -19,6 +21,8 @@ pub(crate) struct Passage {
     /// The route's place in the policy, which does not change while the guard lives.
     pub(crate) route: usize,
     pub(crate) route_name: Rc<str>,
+    /// Whether the decision about it binds.
+    pub(crate) enforcement: Enforcement,
     /// See [`crate::Outcome::is_timed`].
     pub(crate) timed: bool,
 }

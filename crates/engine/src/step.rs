@@ -4,6 +4,7 @@ use crate::call::{Call, FlightId, WaiterId};
 use crate::forward::Forward;
 use crate::paused::Paused;
 use crate::reject::Reject;
+use crate::shadow::Shadow;
 use crate::time::UnixTime;
 
 /// What [`Guard::begin`](crate::Guard::begin) and [`Guard::resume`](crate::Guard::resume) want done.
@@ -12,6 +13,8 @@ use crate::time::UnixTime;
 pub enum Step {
     /// Apply the edits and let the request go on.
     Forward(Forward),
+    /// Make its removals and let the request go on: its route is in shadow mode.
+    Shadow(Shadow),
     /// Answer the request.
     Reject(Reject),
     /// Make the call, pause the request, and keep `pending` for when its waiter is woken. The flight belongs to the

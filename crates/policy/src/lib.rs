@@ -25,6 +25,7 @@ mod condition;
 #[path = "without_conditions.rs"]
 mod condition;
 mod decision;
+mod enforcement;
 mod policy;
 mod requirement;
 mod reserved;
@@ -32,6 +33,7 @@ mod route;
 
 pub use decision::{Denial, Denied, Facts, RequestFacts, TokenFacts};
 pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Value};
+pub use enforcement::Enforcement;
 pub use path::{CanonicalPath, Mode, PathError};
 pub use policy::{MAX_ROUTES, MAX_TABLE_ENTRIES, Names, Policy, Selected};
 pub use requirement::{Demand, Demands, Requirement};

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::condition::Compiler;
 use crate::document::{Field, Location, Section, quoted};
+use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
 use crate::route::{Conflict, Found, Route, Table};
 
@@ -20,6 +21,9 @@ pub struct Policy {
     table: Table,
     /// Asked for every new token: told once, because looking at every route would take as long as there are routes.
     reads_claims: bool,
+    /// Of requests that no route takes.
+    enforcement: Enforcement,
+    shadow_routes: usize,
 }
 
 /// The names that routes may use, from the sections of the document that are not the policy's.
@@ -34,6 +38,8 @@ pub struct Names<'a> {
 
 /// What routes are checked against.
 pub(crate) struct Known<'a> {
+    /// Of routes that do not say.
+    pub(crate) enforcement: Enforcement,
     pub(crate) issuers: &'a [&'a str],
     pub(crate) credentials: &'a [&'a str],
     pub(crate) conditions: &'a Compiler,
@@ -66,11 +72,15 @@ impl Policy {
         let before = sink.count();
         // To deny is the default and the only one; the field says so to readers of the document.
         document.optional("default", |field| field.one_of(&[("deny", ())]));
+        let enforcement = document
+            .optional("mode", Enforcement::read)
+            .unwrap_or_default();
         let Some(conditions) = Compiler::new() else {
             document.problem("the functions of conditions could not be registered; this is a bug");
             return None;
         };
         let known = Known {
+            enforcement,
             issuers: names.issuers,
             credentials: names.credentials,
             conditions: &conditions,
@@ -78,6 +88,11 @@ impl Policy {
         let routes = document.required("routes", |field| read_routes(field, &known))?;
         let mut policy = Policy {
             reads_claims: routes.iter().any(Route::reads_claims),
+            enforcement,
+            shadow_routes: routes
+                .iter()
+                .filter(|route| route.enforcement().is_shadow())
+                .count(),
             routes,
             table: Table::default(),
         };
@@ -104,6 +119,24 @@ impl Policy {
     #[must_use]
     pub const fn reads_claims(&self) -> bool {
         self.reads_claims
+    }
+
+    /// Whether it binds that no route takes a request: the document's own `mode`.
+    #[must_use]
+    pub const fn enforcement(&self) -> Enforcement {
+        self.enforcement
+    }
+
+    /// How many routes only tell what they would decide.
+    #[must_use]
+    pub const fn shadow_routes(&self) -> usize {
+        self.shadow_routes
+    }
+
+    /// Whether nothing in it binds: neither a route, nor that there is none.
+    #[must_use]
+    pub const fn is_all_shadow(&self) -> bool {
+        self.enforcement.is_shadow() && self.shadow_routes == self.routes.len()
     }
 
     /// The routes in the order of the document.

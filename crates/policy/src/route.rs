@@ -8,6 +8,7 @@ mod table;
 use crate::condition::Condition;
 use crate::decision::{Denial, Denied, Facts, TokenFacts};
 use crate::document::Location;
+use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
 use crate::requirement::Demands;
 
@@ -39,6 +40,7 @@ pub struct Route {
     /// Of a route where credentials are optional: all of the document.
     optional: Box<[usize]>,
     condition: Option<Condition>,
+    enforcement: Enforcement,
 }
 
 impl Route {
@@ -81,6 +83,12 @@ impl Route {
     #[must_use]
     pub fn access(&self) -> &Access {
         &self.access
+    }
+
+    /// Whether its decisions bind.
+    #[must_use]
+    pub fn enforcement(&self) -> Enforcement {
+        self.enforcement
     }
 
     /// The text of its condition (`when`), if it has one.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use portcullis_engine::{
     Call, Config, FlightId, Forward, Guard, GuardOptions, Pending, Reason, Reject, Reply,
-    RequestHead, Step, UnixTime, WaiterId,
+    RequestHead, Shadow, Step, UnixTime, Verdict, WaiterId,
 };
 use portcullis_jose::Software;
 use serde_json::json;
@@ -41,6 +41,8 @@ pub(super) struct Story<'d> {
     input: std::slice::Iter<'d, u8>,
     guard: Guard,
     wakes_others: bool,
+    /// Nothing is enforced.
+    shadow: bool,
     model: Model,
     host_ms: u64,
     rand: u128,
@@ -57,8 +59,11 @@ pub(super) struct Story<'d> {
 impl<'d> Story<'d> {
     pub(super) fn new(data: &'d [u8]) -> Self {
         let mut input = data.iter();
-        let wakes_others = input.next().is_none_or(|byte| byte % 4 != 0);
-        let config = Config::parse(DOCUMENT.as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let manner = input.next().copied().unwrap_or(1);
+        let (wakes_others, shadow) = (manner % 4 != 0, manner >= 192);
+        let mode = if shadow { "shadow" } else { "enforce" };
+        let document = DOCUMENT.replacen('{', &format!(r#"{{"mode": "{mode}","#), 1);
+        let config = Config::parse(document.as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}"));
         let built_at = UnixTime::from_millis(BUILT_AT);
         let options = GuardOptions {
             built_at,
@@ -77,6 +82,7 @@ impl<'d> Story<'d> {
             input,
             guard: Guard::new(config, options, Box::new(Software)),
             wakes_others,
+            shadow,
             model: Model::default(),
             host_ms,
             rand: 1,
@@ -218,7 +224,23 @@ impl<'d> Story<'d> {
             && shows.is_some_and(|token| self.model.deserves(token, sent.route));
         let open = may_judge && shows.is_none() && matches!(sent.route, Route::Open | Route::Maybe);
         match step {
+            Step::Shadow(shadow) => {
+                assert!(self.shadow, "let through without a permit: {sent:?}");
+                let reason = shadow.outcome().reason();
+                if reason.verdict() == Verdict::Allow {
+                    assert!(deserves || open, "nobody deserves that: {sent:?}");
+                    self.outcome.permits += u64::from(deserves);
+                } else {
+                    self.check_refused(reason, &sent, deserves, open, may_judge);
+                }
+                check_shadow(&shadow, &sent);
+                check_event(
+                    &shadow.outcome().event_line(self.now()),
+                    sent.token.as_ref(),
+                );
+            }
             Step::Forward(forward) => {
+                assert!(!self.shadow, "an identity in shadow mode");
                 assert!(deserves || open, "a permit that nobody deserves: {sent:?}");
                 self.outcome.permits += u64::from(deserves);
                 check_forward(&forward, &sent, deserves);
@@ -228,15 +250,9 @@ impl<'d> Story<'d> {
                 );
             }
             Step::Reject(reject) => {
+                assert!(!self.shadow, "stopped in shadow mode: {sent:?}");
                 let reason = reject.outcome().reason();
-                let spent = matches!(reason, Reason::SourceFailures | Reason::TotalFailures);
-                assert!(
-                    !(open || deserves && !spent),
-                    "{reason:?} for who deserves to pass: {sent:?}"
-                );
-                let no_clock = matches!(reason, Reason::ClockMissing | Reason::ClockBeforeBuild);
-                assert_eq!(no_clock, !may_judge);
-                assert_ne!(reason, Reason::StateMissing);
+                self.check_refused(reason, &sent, deserves, open, may_judge);
                 check_reject(&reject);
                 check_event(
                     &reject.outcome().event_line(self.now()),
@@ -265,6 +281,25 @@ impl<'d> Story<'d> {
                 self.paused.last_mut().expect("just paused").1 = sent;
             }
         }
+    }
+
+    /// Nobody is refused, or would be, who deserves to pass.
+    fn check_refused(
+        &self,
+        reason: Reason,
+        sent: &Sent,
+        deserves: bool,
+        open: bool,
+        may_judge: bool,
+    ) {
+        let spent = matches!(reason, Reason::SourceFailures | Reason::TotalFailures);
+        assert!(
+            !(open || deserves && !spent),
+            "{reason:?} for who deserves to pass: {sent:?}"
+        );
+        let no_clock = matches!(reason, Reason::ClockMissing | Reason::ClockBeforeBuild);
+        assert_eq!(no_clock, !may_judge);
+        assert_ne!(reason, Reason::StateMissing);
     }
 
     fn pause(&mut self, pending: Pending, sent: &mut Sent, deserves: bool) {
@@ -441,6 +476,14 @@ fn check_forward(forward: &Forward, sent: &Sent, by_token: bool) {
         removed.contains(&b"authorization".as_slice()),
         sent.token.is_some()
     );
+}
+
+/// What poses as ours goes; there is no way to set anything.
+fn check_shadow(shadow: &Shadow, sent: &Sent) {
+    let removed: Vec<_> = shadow.remove().collect();
+    let posing: &[&[u8]] = if sent.spoof { &[b"X_Subject"] } else { &[] };
+    assert_eq!(removed, posing);
+    assert_eq!(shadow.path(), None);
 }
 
 fn check_reject(reject: &Reject) {

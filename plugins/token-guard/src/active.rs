@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use portcullis_abi::{Action, CallToken, Host, LogLevel, Stream, StreamId};
+use portcullis_abi::{Action, CallToken, Host, HostError, LogLevel, Stream, StreamId};
 use portcullis_engine::{
-    Call, FlightId, Forward, Guard, Reject, Reply, RequestHead, Series, Step, UnixTime, WaiterId,
+    Call, FlightId, Forward, Guard, Outcome, Reject, Reply, RequestHead, Series, Shadow, Step,
+    UnixTime, WaiterId,
 };
 
-use crate::answer::{answer, apply, refuse, write_down};
+use crate::answer::{answer, apply, refuse, take_off, write_down};
 use crate::callouts::{Callouts, Open, Received};
 use crate::clock;
 use crate::meters::Meters;
@@ -206,20 +207,13 @@ impl Active {
                 continue;
             };
             let now = clock::now(host);
-            let Ok(rand) = random.next(host) else {
-                self.guard.cancel(pending);
-                self.carriers.remove(&id);
-                refuse(host, &stream, meters, &Reject::state_missing(now, 0));
-                continue;
+            // Without random bits its next call would have no name.
+            let (rand, step) = match random.next(host) {
+                Ok(rand) => (rand, self.guard.resume(pending, now, rand)),
+                Err(_) => (0, self.guard.give_up(pending)),
             };
-            let step = self.guard.resume(pending, now, rand);
-            match self.proceed(host, &stream, now, rand, step, meters) {
-                Action::Pause => {}
-                Action::Continue if stream.resume().is_ok() => {}
-                Action::Continue => {
-                    refuse(host, &stream, meters, &Reject::state_missing(now, rand))
-                }
-            }
+            let action = self.proceed(host, &stream, now, rand, step, meters);
+            go_on(host, &stream, meters, now, action);
         }
         // A host call a counter and request is dear: where there is a timer, it carries the sums.
         if !self.manner.has_timer {
@@ -227,18 +221,17 @@ impl Active {
         }
     }
 
-    /// Refuses all paused requests: their configuration ends.
-    pub(crate) fn refuse_waiting(&mut self, host: &Host<'_>, meters: &Meters) {
+    /// Gives up all paused requests: their configuration ends.
+    pub(crate) fn give_up_waiting(&mut self, host: &Host<'_>, meters: &Meters) {
         while let Some((id, pending)) = self.waiting.take_any() {
-            self.guard.cancel(pending);
-            if let Ok(stream) = host.enter(id) {
-                refuse(
-                    host,
-                    &stream,
-                    meters,
-                    &Reject::state_missing(clock::now(host), 0),
-                );
-            }
+            let Ok(stream) = host.enter(id) else {
+                self.guard.cancel(pending);
+                continue;
+            };
+            let now = clock::now(host);
+            let step = self.guard.give_up(pending);
+            let action = self.proceed(host, &stream, now, 0, step, meters);
+            go_on(host, &stream, meters, now, action);
         }
         self.count(host, meters, None);
     }
@@ -258,6 +251,9 @@ impl Active {
                 Step::Forward(forward) => {
                     return self.forward(host, stream, rand, &forward, meters);
                 }
+                Step::Shadow(shadow) => {
+                    return self.pass(host, stream, rand, &shadow, meters);
+                }
                 Step::Reject(reject) => {
                     self.carriers.remove(&stream.id());
                     answer(host, stream, meters, &reject);
@@ -269,8 +265,8 @@ impl Active {
                 }
                 // Nobody could wake it.
                 Step::Wait { pending, .. } => {
-                    self.guard.cancel(pending);
-                    break;
+                    step = self.guard.give_up(pending);
+                    continue;
                 }
                 Step::Call {
                     flight,
@@ -301,8 +297,7 @@ impl Active {
         Action::Pause
     }
 
-    /// INVARIANT: the one place that lets a request through: with a permission of the engine, all of whose changes the
-    /// host has made.
+    /// Lets a permitted request through.
     fn forward(
         &mut self,
         host: &Host<'_>,
@@ -311,14 +306,41 @@ impl Active {
         forward: &Forward,
         meters: &Meters,
     ) -> Action {
-        let outcome = forward.outcome();
+        let changed = apply(stream, forward.edits());
+        self.let_through(host, stream, rand, forward.outcome(), changed, meters)
+    }
+
+    /// Lets a request through that nobody guards yet.
+    fn pass(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        rand: u128,
+        shadow: &Shadow,
+        meters: &Meters,
+    ) -> Action {
+        let changed = take_off(stream, shadow);
+        self.let_through(host, stream, rand, shadow.outcome(), changed, meters)
+    }
+
+    /// INVARIANT: the one place that lets a request through: with a permission of the engine, all of whose changes the
+    /// host has made.
+    fn let_through(
+        &mut self,
+        host: &Host<'_>,
+        stream: &Stream<'_>,
+        rand: u128,
+        outcome: &Outcome,
+        changed: Result<(), HostError>,
+        meters: &Meters,
+    ) -> Action {
         self.carriers.remove(&stream.id());
-        if let Err(error) = apply(stream, forward.edits()) {
+        if let Err(error) = changed {
             host.log(
                 LogLevel::Error,
                 &format!("portcullis: the host does not change a request header: {error}"),
             );
-            self.count(host, meters, Some(Series::Decision(outcome.reason())));
+            self.count(host, meters, Some(outcome.series()));
             refuse(
                 host,
                 stream,
@@ -374,5 +396,12 @@ impl Active {
                 count => meters.count(host, series, count),
             }
         }
+    }
+}
+
+/// Lets a paused request go on, if that was decided.
+fn go_on(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, now: UnixTime, action: Action) {
+    if action == Action::Continue && stream.resume().is_err() {
+        refuse(host, stream, meters, &Reject::state_missing(now, 0));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use portcullis_abi::{Action, CallReply, CallToken, Host, LogLevel, Plugin, Stream, StreamId};
-use portcullis_engine::{Config, Guard, GuardOptions, Reject, RequestHead};
+use portcullis_engine::{Config, Enforcement, Guard, GuardOptions, Reject, RequestHead};
 
 use crate::active::{Active, Carrier, Manner, TICK};
 use crate::answer::refuse;
@@ -94,6 +94,19 @@ impl TokenGuard {
             config.policy().routes().len()
         );
         host.log(LogLevel::Info, &line);
+        if config.policy().enforcement().is_shadow() || config.policy().shadow_routes() > 0 {
+            let line = format!(
+                "portcullis: shadow mode: {} of {} routes let every request pass; requests without a route {}",
+                config.policy().shadow_routes(),
+                config.policy().routes().len(),
+                match config.policy().enforcement() {
+                    Enforcement::Shadow => "pass",
+                    Enforcement::Enforce => "are refused",
+                }
+            );
+            host.log(LogLevel::Warn, &line);
+            self.meters.define_shadow(host);
+        }
         let signatures = Signatures::find(host, config.allows_host_crypto());
         let guard = Guard::new(config, options, Box::new(signatures.clone()));
         if !has_timer {
@@ -125,7 +138,7 @@ impl TokenGuard {
     /// Ends what the last configuration left paused.
     fn retire(&mut self, host: &Host<'_>) {
         if let Some(mut active) = self.active.take() {
-            active.refuse_waiting(host, &self.meters);
+            active.give_up_waiting(host, &self.meters);
             self.orphans.extend(active.carried());
         }
     }

@@ -1,7 +1,7 @@
 //! How a request ends at the host: changed and let through, or answered.
 
 use portcullis_abi::{Host, HostError, LocalResponse, LogLevel, Pair, Stream};
-use portcullis_engine::{Edits, Outcome, Reject, Series};
+use portcullis_engine::{Edits, Outcome, Reject, Series, Shadow};
 
 use crate::clock;
 use crate::meters::Meters;
@@ -19,6 +19,21 @@ pub(crate) fn apply(stream: &Stream<'_>, edits: &Edits) -> Result<(), HostError>
         stream.set_request_header(name.as_bytes(), value.as_bytes())?;
     }
     Ok(())
+}
+
+/// As [`apply`], for a request that passes in shadow mode.
+///
+/// # Errors
+///
+/// The first change that the host refused: the request must not go on.
+pub(crate) fn take_off(stream: &Stream<'_>, shadow: &Shadow) -> Result<(), HostError> {
+    for name in shadow.remove() {
+        stream.remove_request_header(name)?;
+    }
+    match shadow.path() {
+        Some(path) => stream.set_request_header(b":path", path.as_bytes()),
+        None => Ok(()),
+    }
 }
 
 /// Sends the engine's answer, and writes it down.

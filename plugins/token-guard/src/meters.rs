@@ -10,10 +10,10 @@ pub(crate) struct Meters {
 }
 
 impl Meters {
-    /// Defines every series, so that each can be seen at zero before anything happens. Without metrics the guard works
+    /// Defines every series that each configuration has, so that each can be seen at zero before anything happens. Without metrics the guard works
     /// on; it says so once.
     pub(crate) fn define(host: &Host<'_>) -> Self {
-        let defined: Result<Vec<_>, _> = Series::all()
+        let defined: Result<Vec<_>, _> = Series::always()
             .map(|series| host.metric(kind_of(series), &series.name()))
             .collect();
         match defined {
@@ -24,6 +24,25 @@ impl Meters {
                     &format!("portcullis: no metrics: the host refuses to define one: {error}"),
                 );
                 Self::default()
+            }
+        }
+    }
+
+    /// Defines the series of shadow mode too. INVARIANT: behind the others, as [`Series::index`] numbers them.
+    pub(crate) fn define_shadow(&mut self, host: &Host<'_>) {
+        if self.ids.len() != Series::always().count() {
+            return;
+        }
+        for series in Series::of_shadow_mode() {
+            match host.metric(kind_of(series), &series.name()) {
+                Ok(id) => self.ids.push(id),
+                Err(error) => {
+                    let line = format!(
+                        "portcullis: no metrics of shadow mode: the host refuses to define one: {error}"
+                    );
+                    host.log(LogLevel::Warn, &line);
+                    return;
+                }
             }
         }
     }

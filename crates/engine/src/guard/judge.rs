@@ -1,5 +1,7 @@
 //! The one way of a request: head, route, credential, identity, decision; each step from the proof of the one before.
 
+use std::borrow::Cow;
+
 use portcullis_policy::{Access, Selected};
 
 use super::Guard;
@@ -9,14 +11,15 @@ use crate::config::Audit;
 use crate::credential::Credential;
 use crate::event_id::EventId;
 use crate::forward::Forward;
-use crate::head::{Head, METHODS, Request, RequestHead};
-use crate::metrics::{Count, Series};
+use crate::head::{Head, METHODS, Request, RequestHead, posing};
+use crate::metrics::Count;
 use crate::outcome::{Outcome, Seen};
 use crate::paused::{Passage, Paused};
 use crate::permit::Permit;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
-use crate::reject::Reject;
+use crate::reject::{Details, Reject};
+use crate::shadow::Shadow;
 use crate::step::Step;
 use crate::time::UnixTime;
 
@@ -32,10 +35,11 @@ impl Guard {
         let (now, good) = match read.and_then(|now| Ok((now, Head::read(head, &self.config)?))) {
             Ok(read) => read,
             Err(refusal) => {
-                return self.reject(
-                    Outcome::refused(id, host_now, Seen::raw(head), None),
-                    refusal,
-                );
+                let outcome = Outcome::refused(id, host_now, Seen::raw(head), None);
+                return match self.posing_in_shadow(head) {
+                    Some(remove) => self.pass_in_shadow(outcome, refusal, remove, None),
+                    None => self.reject(outcome, refusal),
+                };
             }
         };
         let Head {
@@ -55,7 +59,8 @@ impl Guard {
                     if self.config.audit == Audit::All || route.condition().is_some() {
                         request.learn_source(head.source_address);
                     }
-                    Ok((route.index(), matches!(route.access(), Access::Anonymous)))
+                    let open = matches!(route.access(), Access::Anonymous);
+                    Ok((route.index(), open, route.enforcement()))
                 }
                 Selected::MethodNotAllowed => {
                     let mut refusal = Refusal::from(Reason::MethodNotAllowed);
@@ -64,14 +69,17 @@ impl Guard {
                 }
                 Selected::NoRoute => Err(Reason::NoRoute.into()),
             };
-        let (route, open) = match selected {
+        let (route, open, enforcement) = match selected {
             Ok(selected) => selected,
             Err(refusal) => {
                 request.learn_source(head.source_address);
-                return self.reject(
-                    Outcome::refused(id, host_now, Seen::Whole(request), None),
-                    refusal,
-                );
+                let path = self.path_in_shadow(&request);
+                let outcome = Outcome::refused(id, host_now, Seen::Whole(request), None);
+                return if self.config.policy.enforcement().is_shadow() {
+                    self.pass_in_shadow(outcome, refusal, stripped.remove, path)
+                } else {
+                    self.reject(outcome, refusal)
+                };
             }
         };
         let route_name = self.route_names.get(route).cloned().unwrap_or_default();
@@ -82,6 +90,7 @@ impl Guard {
             stripped,
             route,
             route_name,
+            enforcement,
             timed: false,
         };
         // A route that is open to anyone does not look at what Authorization holds; it only takes it off.
@@ -178,9 +187,18 @@ impl Guard {
             request,
             stripped,
             route_name,
+            enforcement,
             timed,
             ..
         } = passage;
+        if enforcement.is_shadow() {
+            let path = self.path_in_shadow(&request);
+            let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
+            outcome.audited = self.config.audit == Audit::All;
+            outcome.timed = timed;
+            outcome.permitted(permit);
+            return self.shadow(Shadow::pass(stripped.remove, path, outcome));
+        }
         let path = request.path.rewritten().map(Box::from);
         let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
         outcome.audited = self.config.audit == Audit::All;
@@ -192,8 +210,7 @@ impl Guard {
             self.config.forward_credential,
             outcome,
         );
-        self.metrics
-            .add(Series::Decision(forward.outcome().reason()), 1);
+        self.metrics.add(forward.outcome().series(), 1);
         Step::Forward(forward)
     }
 
@@ -202,16 +219,29 @@ impl Guard {
             id,
             began,
             request,
+            stripped,
             route_name,
+            enforcement,
             timed,
             ..
         } = passage;
+        let path = self.path_in_shadow(&request);
         let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
         outcome.timed = timed;
-        self.reject(outcome, refusal)
+        if enforcement.is_shadow() {
+            self.pass_in_shadow(outcome, refusal, stripped.remove, path)
+        } else {
+            self.reject(outcome, refusal)
+        }
     }
 
     fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {
+        let details = self.note_refusal(&mut outcome, refusal);
+        self.metrics.add(outcome.series(), 1);
+        Step::Reject(Reject::render(outcome, &self.config.realm, &details))
+    }
+
+    fn note_refusal(&self, outcome: &mut Outcome, refusal: Refusal) -> Details {
         let Refusal {
             reason,
             cause,
@@ -224,12 +254,42 @@ impl Guard {
         outcome.identity = identity;
         outcome.claimed_issuer = claimed_issuer;
         outcome.audited = self.config.audit != Audit::None;
-        self.metrics.add(Series::Decision(reason), 1);
-        Step::Reject(Reject::render(
-            outcome,
-            &self.config.realm,
-            &details.unwrap_or_default(),
-        ))
+        details.map(|details| *details).unwrap_or_default()
+    }
+
+    /// Lets a refused request pass. INVARIANT: called only where the document says `shadow` about it.
+    fn pass_in_shadow(
+        &mut self,
+        mut outcome: Outcome,
+        refusal: Refusal,
+        remove: Vec<Cow<'static, [u8]>>,
+        path: Option<Box<str>>,
+    ) -> Step {
+        self.note_refusal(&mut outcome, refusal);
+        self.shadow(Shadow::pass(remove, path, outcome))
+    }
+
+    fn shadow(&mut self, shadow: Shadow) -> Step {
+        self.metrics.add(shadow.outcome().series(), 1);
+        Step::Shadow(shadow)
+    }
+
+    /// The headers to take off a request that can't be judged, if it may pass all the same. INVARIANT: which route it would have
+    /// taken is not known, so one enforced route is enough to refuse it; and whoever hides headers is refused.
+    fn posing_in_shadow(&self, head: &RequestHead<'_>) -> Option<Vec<Cow<'static, [u8]>>> {
+        if !self.config.policy.is_all_shadow() {
+            return None;
+        }
+        posing(head, &self.config)
+    }
+
+    /// What goes upstream as the path in shadow mode. INVARIANT: where anything is enforced, the path that was matched; a
+    /// path must not select a route in shadow mode here and mean an enforced one to the upstream.
+    fn path_in_shadow(&self, request: &Request) -> Option<Box<str>> {
+        match self.config.policy.is_all_shadow() {
+            true => None,
+            false => request.path.rewritten().map(Box::from),
+        }
     }
 
     fn read_clock(&mut self, host_now: UnixTime) -> Result<UnixTime, Reason> {

@@ -235,7 +235,7 @@ fn every_reason_and_count_can_happen() {
         Series::Count(Count::VerifySoftware),
         Series::Count(Count::VerifyHostFailed),
     ];
-    let never: Vec<String> = Series::all()
+    let never: Vec<String> = Series::always()
         .filter(|series| *series != Series::Latency && !without_guard.contains(series))
         .map(Series::name)
         .filter(|name| !seen.0.contains(name))

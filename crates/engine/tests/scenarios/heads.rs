@@ -80,6 +80,7 @@ fn a_head_of_which_some_was_lost_is_refused() {
         let step = world.guard.begin(world.now, 1, &head);
         let found = match &step {
             portcullis_engine::Step::Forward(forward) => forward.outcome().reason(),
+            portcullis_engine::Step::Shadow(shadow) => shadow.outcome().reason(),
             portcullis_engine::Step::Reject(reject) => reject.outcome().reason(),
             _ => panic!(),
         };

@@ -25,6 +25,7 @@ mod heads;
 mod mint;
 mod preparing;
 mod rotation;
+mod shadow;
 mod tokens;
 mod waiting;
 mod world;

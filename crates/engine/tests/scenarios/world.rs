@@ -6,7 +6,7 @@ use std::time::Duration;
 use portcullis_engine::Pending;
 use portcullis_engine::{
     Call, Config, Count, FlightId, Forward, Guard, GuardOptions, Outcome, Reason, Reject, Reply,
-    RequestHead, Series, Step, UnixTime, WaiterId,
+    RequestHead, Series, Shadow, Step, UnixTime, WaiterId,
 };
 use portcullis_jose::{Software, Verifier};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ pub(crate) const AUDIENCE: &str = "https://api.example.com";
 #[derive(Debug)]
 pub(crate) enum Got {
     Forward(Forward),
+    Shadow(Shadow),
     Reject(Reject),
     Waits(WaiterId),
 }
@@ -35,6 +36,7 @@ impl Got {
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
         match self {
             Self::Forward(forward) => Some(forward.outcome()),
+            Self::Shadow(shadow) => Some(shadow.outcome()),
             Self::Reject(reject) => Some(reject.outcome()),
             Self::Waits(_) => None,
         }
@@ -45,6 +47,14 @@ impl Got {
         match self {
             Self::Forward(forward) => forward,
             other => panic!("not forwarded: {:?}", other.reason()),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn shadow(self) -> Shadow {
+        match self {
+            Self::Shadow(shadow) => shadow,
+            other => panic!("not let through in shadow mode: {:?}", other.reason()),
         }
     }
 
@@ -229,6 +239,7 @@ impl World {
     fn note(&mut self, step: Step) -> Got {
         let got = match step {
             Step::Forward(forward) => Got::Forward(forward),
+            Step::Shadow(shadow) => Got::Shadow(shadow),
             Step::Reject(reject) => Got::Reject(reject),
             Step::Call {
                 flight,
@@ -304,6 +315,11 @@ impl World {
 
     pub(crate) fn resume(&mut self, waiter: WaiterId) -> Got {
         self.resume_all(vec![waiter]).remove(0).1
+    }
+
+    pub(crate) fn give_up(&mut self, waiter: WaiterId) -> Got {
+        let step = self.guard.give_up(self.paused.remove(&waiter).unwrap());
+        self.note(step)
     }
 
     pub(crate) fn cancel(&mut self, waiter: WaiterId) {

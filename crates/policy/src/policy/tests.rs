@@ -677,3 +677,61 @@ fn claims_are_checked_after_scopes() {
         })
     );
 }
+
+#[test]
+fn a_route_says_whether_it_binds_else_the_document_does() {
+    let modes = |document: &str| {
+        let policy = policy(document);
+        let routes: Vec<bool> = policy
+            .routes()
+            .iter()
+            .map(|route| route.enforcement().is_shadow())
+            .collect();
+        (
+            policy.enforcement().is_shadow(),
+            routes,
+            policy.is_all_shadow(),
+        )
+    };
+    let routes = |first: &str, second: &str| {
+        format!(
+            "routes:
+  - {{ match: {{ path: /a }}, require: {{}}{first} }}
+  - {{ match: {{ path: /b }}, allow: anonymous{second} }}
+"
+        )
+    };
+    let (shadow, enforce) = (", mode: shadow", ", mode: enforce");
+    for (top, first, second, is) in [
+        ("", "", "", (false, vec![false, false], false)),
+        ("", shadow, "", (false, vec![true, false], false)),
+        ("", shadow, shadow, (false, vec![true, true], false)),
+        (
+            "mode: enforce\n",
+            "",
+            shadow,
+            (false, vec![false, true], false),
+        ),
+        ("mode: shadow\n", "", "", (true, vec![true, true], true)),
+        (
+            "mode: shadow\n",
+            "",
+            enforce,
+            (true, vec![true, false], false),
+        ),
+    ] {
+        assert_eq!(modes(&format!("{top}{}", routes(first, second))), is);
+    }
+}
+
+#[test]
+fn modes_are_two_words() {
+    assert_eq!(
+        route_problem("{ match: { path: /a }, require: {}, mode: shadwo }"),
+        "line 2, column 47: routes[0].mode: wants one of enforce, shadow, found \"shadwo\" (did you mean `shadow`?)"
+    );
+    assert_eq!(
+        problem("mode: on\nroutes:\n  - { match: { path: /a }, require: {} }\n"),
+        "line 1, column 7: mode: wants one of enforce, shadow, found \"on\""
+    );
+}

@@ -5,6 +5,7 @@ use super::pattern::{Kind, Pattern};
 use super::{Access, Route};
 use crate::condition::Scope;
 use crate::document::{Field, Section};
+use crate::enforcement::Enforcement;
 use crate::policy::Known;
 use crate::requirement::Demands;
 
@@ -82,6 +83,7 @@ impl Route {
         let optional = section.field("optional");
         let require = section.field("require");
         let when = section.field("when");
+        let enforcement = section.optional("mode", Enforcement::read);
 
         let explicit = name.as_ref().map(read_name);
         let access = match (&allow, &require) {
@@ -173,6 +175,7 @@ impl Route {
             access,
             optional,
             condition,
+            enforcement: enforcement.unwrap_or(known.enforcement),
         })
     }
 }

@@ -1,0 +1,53 @@
+//! What lets a request through that nobody guards yet: the decision is told, not enforced.
+
+use std::borrow::Cow;
+
+use crate::outcome::Outcome;
+
+/// Lets a request through on a route in shadow mode, whatever was decided.
+///
+/// INVARIANT: it has no place for an identity: whoever passes here is nobody to the upstream. Headers that pose as
+/// identity headers go; everything else, the credential too, stays as it came, because the upstream still does its own
+/// checks.
+#[derive(Debug)]
+#[must_use = "the removals belong to the permission: a request forwarded without them carries forged identity headers"]
+pub struct Shadow {
+    remove: Vec<Cow<'static, [u8]>>,
+    path: Option<Box<str>>,
+    outcome: Outcome,
+}
+
+impl Shadow {
+    /// `outcome` is the one that the request would have had.
+    pub(crate) fn pass(
+        mut remove: Vec<Cow<'static, [u8]>>,
+        path: Option<Box<str>>,
+        mut outcome: Outcome,
+    ) -> Self {
+        // It is rewritten only to protect what is set, and nothing is.
+        remove.retain(|name| !name.eq_ignore_ascii_case(b"connection"));
+        outcome.shadow = true;
+        outcome.status = outcome.reason.status();
+        Self {
+            remove,
+            path,
+            outcome,
+        }
+    }
+
+    /// Names of headers to remove, every occurrence, spelled as they came. A failure to remove one must reject.
+    pub fn remove(&self) -> impl Iterator<Item = &[u8]> {
+        self.remove.iter().map(|name| &**name)
+    }
+
+    /// What to set `:path` to, where other routes are enforced and paths are rewritten: the path that was matched is
+    /// the one that goes on. A failure to set it must reject.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// How the request ended, and would have ended.
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+}
