@@ -189,7 +189,7 @@ impl Case {
 
     /// Whether its keys come from an issuer, whose answers the case then decides.
     pub fn has_issuer(&self) -> bool {
-        self.world == "remote"
+        matches!(&*self.world, "remote" | "discovered" | "two-sets")
     }
 
     /// Every reason code that it expects.

@@ -328,8 +328,9 @@ impl Host for Native {
         };
         let rand = self.rand();
         let guard = self.guard.as_mut().context("nothing is configured")?;
-        let woken = guard.complete(flight, self.now, rand, reply);
-        self.wake(woken);
+        let work = guard.complete(flight, self.now, rand, reply);
+        self.take_off(work.calls);
+        self.wake(work.woken);
         Ok(())
     }
 

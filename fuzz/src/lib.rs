@@ -6,6 +6,7 @@
 pub mod compact_jws;
 pub mod engine_operations;
 pub mod key_set;
+pub mod metadata;
 pub mod policy_document;
 
 /// The files of `corpus/<target>`, by name.

@@ -13,9 +13,10 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The targets, each a file of `fuzz/fuzz_targets` whose body is a function of the fuzz library.
-pub(crate) const TARGETS: [&str; 4] = [
+pub(crate) const TARGETS: [&str; 5] = [
     "compact_jws",
     "key_set",
+    "metadata",
     "policy_document",
     "engine_operations",
 ];

@@ -3,6 +3,7 @@
 mod anchor;
 mod identity_headers;
 mod jwks;
+mod key_origin;
 mod limits;
 mod url;
 
@@ -13,7 +14,8 @@ use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Val
 
 pub(crate) use anchor::Anchor;
 pub(crate) use identity_headers::{IdentityHeaders, Source, folds_together};
-pub(crate) use jwks::{KeyOrigin, KeySource};
+pub(crate) use jwks::{KeySource, MOST_ORIGINS};
+pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
 
 /// Which decisions get a line in the log.
@@ -78,10 +80,11 @@ impl Config {
 
     /// The destinations (Envoy: clusters) that keys are fetched from, in the order of the document.
     pub fn clusters(&self) -> impl Iterator<Item = &str> {
-        self.anchors.iter().filter_map(|anchor| match &anchor.keys {
-            KeySource::Fetched(origin) => Some(&*origin.cluster),
-            KeySource::Inline(_) => None,
-        })
+        let origins = self.anchors.iter().flat_map(|anchor| match &anchor.keys {
+            KeySource::Fetched(origins) => origins.as_slice(),
+            KeySource::Inline(_) => &[],
+        });
+        origins.flat_map(|origin| origin.clusters())
     }
 
     /// Whether the host's own crypto may verify signatures, where the adapter finds it good.

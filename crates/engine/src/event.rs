@@ -43,7 +43,7 @@ impl Outcome {
         field(&mut line, "cause", self.cause, 64);
         field(&mut line, "route", self.route.as_deref(), ROUTE);
         if let Some(identity) = &self.identity {
-            field(&mut line, "issuer", Some(&identity.anchor().issuer), ISSUER);
+            field(&mut line, "issuer", Some(identity.issuer()), ISSUER);
             field(&mut line, "subject", identity.subject(), SUBJECT);
             field(&mut line, "client", identity.client(), CLIENT);
             field(&mut line, "jti", identity.jwt_id(), JWT_ID);

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::head::RequestHead;
 use crate::keys::IssuerKeys;
 use crate::metrics::{Count, Metrics, Series};
+use crate::notices::Notices;
 use crate::reason::Reason;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
@@ -41,10 +42,10 @@ pub struct GuardOptions {
 /// How often [`Guard::work_ahead`] gives the verifier time: a millisecond each.
 const WORK_AHEAD: usize = 30;
 
-/// What a tick wants done.
+/// What a tick or a reply wants done.
 #[derive(Debug, Default)]
 #[must_use = "the calls must be made and the woken requests resumed"]
-pub struct Ticked {
+pub struct Work {
     /// Calls to make.
     pub calls: Vec<Outgoing>,
     /// Requests to resume, each by itself.
@@ -64,6 +65,9 @@ pub struct Guard {
     waiters: Waiters,
     /// In the order of the configuration's anchors.
     keys: Vec<IssuerKeys>,
+    /// Whose keys a tick looks at first.
+    next_due: usize,
+    notices: Notices,
     anchors_by_issuer: BTreeMap<Rc<str>, usize>,
     /// In the order of the policy's routes.
     route_names: Vec<Rc<str>>,
@@ -76,7 +80,7 @@ impl Guard {
         let anchors = config.anchors.iter();
         let keys: Vec<IssuerKeys> = anchors
             .clone()
-            .map(|anchor| IssuerKeys::new(&anchor.keys))
+            .map(|anchor| IssuerKeys::new(&anchor.issuer, &anchor.keys))
             .collect();
         keys.iter()
             .flat_map(IssuerKeys::all)
@@ -91,6 +95,8 @@ impl Guard {
             flights: Flights::default(),
             waiters: Waiters::new(limits),
             keys,
+            next_due: 0,
+            notices: Notices::default(),
             anchors_by_issuer: anchors
                 .map(|anchor| (Rc::clone(&anchor.issuer), anchor.index))
                 .collect(),
@@ -122,7 +128,7 @@ impl Guard {
     }
 
     /// Goes on with a paused request whose waiter was woken. It needs nothing of the host, and pauses again at most
-    /// once.
+    /// once for each key set of its issuer, of which there are four at most.
     pub fn resume(&mut self, pending: Pending, now: UnixTime, _rand: u128) -> Step {
         // A request that is resumed before it was woken does not wait on.
         self.waiters.remove(pending.waiter);
@@ -144,12 +150,12 @@ impl Guard {
 
     /// Does what is due: refreshes keys, gives up flights and waiters. Call about once a second; on hosts without
     /// timers call it with every request, it is cheap.
-    pub fn tick(&mut self, now: UnixTime, rand: u128) -> Ticked {
+    pub fn tick(&mut self, now: UnixTime, rand: u128) -> Work {
         let now = self.clock.read_or_last(now);
         self.verifier.advance();
         let mut woken = self.give_up_flights(now, rand);
         woken.extend(self.give_up_waiters(now));
-        Ticked {
+        Work {
             calls: self.fetch_due(now, usize::MAX),
             woken,
         }
@@ -180,17 +186,23 @@ impl Guard {
         }
     }
 
-    /// Takes the reply to a call and tells which requests to resume, each by itself. A flight that is not known (its
-    /// reply came too late) changes nothing.
+    /// Takes the reply to a call and tells which requests to resume, each by itself, or the one call that has to be made
+    /// before they can be: metadata says where keys are. A flight that is not known (its reply came too late) changes
+    /// nothing.
     pub fn complete(
         &mut self,
         flight: FlightId,
         now: UnixTime,
         rand: u128,
         reply: Reply<'_>,
-    ) -> Vec<WaiterId> {
+    ) -> Work {
         let now = self.clock.read_or_last(now);
         self.take_reply(flight, now, rand, reply)
+    }
+
+    /// Lines for the host's log since the last call, at warning level: what somebody should look at and no event tells.
+    pub fn drain_notices(&mut self) -> impl Iterator<Item = String> + '_ {
+        self.notices.drain()
     }
 
     /// The counts since the last call. [`Series::Latency`] is never among them: record it from

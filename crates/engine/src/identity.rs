@@ -1,16 +1,16 @@
 //! Who a verified token speaks for. Identity only: whether that is enough is decided anew for every request.
 
-use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 
-use portcullis_jose::{Claims, CompactJws, PublicKey, SignatureError, Validity, Verifier};
+use portcullis_jose::{Claims, CompactJws, SignatureError, Validity, Verifier};
 use serde_json::{Map, Value};
 
 use crate::config::{Anchor, Config};
 use crate::identity_values::{self, Unfit, Values};
+use crate::keys::{Life, LivingKey};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::time::UnixTime;
 
 /// What a token said whose signature was verified by a key of the issuer that it names.
 ///
@@ -18,6 +18,9 @@ use crate::refusal::Refusal;
 #[derive(Debug)]
 pub(crate) struct Identity {
     anchor: Rc<Anchor>,
+    /// The token's own, where the anchor stands for many.
+    issuer: Rc<str>,
+    slot: usize,
     validity: Validity,
     subject: Option<Box<str>>,
     client: Option<Box<str>>,
@@ -27,16 +30,16 @@ pub(crate) struct Identity {
     audiences: Vec<String>,
     scopes: Vec<String>,
     values: Result<Values, Unfit>,
-    alive: Rc<Cell<bool>>,
+    life: Rc<Life>,
     heap_bytes: usize,
 }
-
-/// A key and the cell that is cleared when it leaves its key set.
-pub(crate) type LivingKey = (Arc<PublicKey>, Rc<Cell<bool>>);
 
 /// A token that passed all cheap checks and waits for its signature to be verified.
 pub(crate) struct Unverified<'t> {
     pub(crate) anchor: Rc<Anchor>,
+    pub(crate) issuer: Rc<str>,
+    /// The place of the issuer's keys in the guard.
+    pub(crate) slot: usize,
     pub(crate) jws: CompactJws<'t>,
     pub(crate) claims: Claims,
     pub(crate) scopes: Vec<String>,
@@ -55,25 +58,27 @@ impl Identity {
     ) -> Result<Self, Option<SignatureError>> {
         let (algorithm, input) = (token.jws.header().algorithm, token.jws.signing_input());
         let mut last = None;
-        let mut alive = None;
-        for (key, life) in keys {
-            match verifier.verify(key, algorithm, input, token.jws.signature()) {
+        let mut life = None;
+        for tried in keys {
+            match verifier.verify(&tried.key, algorithm, input, token.jws.signature()) {
                 Ok(()) => {
-                    alive = Some(Rc::clone(life));
+                    life = Some(Rc::clone(&tried.life));
                     break;
                 }
                 Err(error) => last = Some(error),
             }
         }
-        let alive = alive.ok_or(last)?;
+        let life = life.ok_or(last)?;
         let Unverified {
+            issuer,
+            slot,
             anchor,
             claims,
             scopes,
             ..
         } = token;
         let audiences: Vec<String> = claims.audiences().map(str::to_owned).collect();
-        let values = identity_values::render(config, &anchor, &claims, &scopes);
+        let values = identity_values::render(config, &issuer, &claims, &scopes);
         let owned = |text: Option<&str>| text.map(Box::<str>::from);
         let (subject, jwt_id) = (owned(claims.subject()), owned(claims.jwt_id()));
         // RFC 9068 section 2.2 has client_id; OpenID providers that do not follow it say azp.
@@ -112,6 +117,8 @@ impl Identity {
             }));
         Ok(Self {
             anchor,
+            issuer,
+            slot,
             validity,
             subject,
             client,
@@ -120,13 +127,23 @@ impl Identity {
             audiences,
             scopes,
             values,
-            alive,
+            life,
             heap_bytes,
         })
     }
 
     pub(crate) const fn anchor(&self) -> &Rc<Anchor> {
         &self.anchor
+    }
+
+    /// `iss`, which the anchor accepts.
+    pub(crate) const fn issuer(&self) -> &Rc<str> {
+        &self.issuer
+    }
+
+    /// The place of the issuer's keys in the guard, as long as [`Identity::is_alive`].
+    pub(crate) const fn slot(&self) -> usize {
+        self.slot
     }
 
     /// When the token may be used.
@@ -169,7 +186,12 @@ impl Identity {
 
     /// Whether the key that verified this token is still in its issuer's key set.
     pub(crate) fn is_alive(&self) -> bool {
-        self.alive.get()
+        self.life.is_alive()
+    }
+
+    /// Whether that key set could not be renewed for too long.
+    pub(crate) fn is_key_too_old(&self, now: UnixTime) -> bool {
+        self.life.is_too_old(now)
     }
 
     /// About how much memory this holds, in bytes.

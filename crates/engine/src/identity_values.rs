@@ -5,7 +5,7 @@ use std::rc::Rc;
 use portcullis_jose::Claims;
 use serde_json::Value;
 
-use crate::config::{Anchor, Config, Source};
+use crate::config::{Config, Source};
 
 /// Names and values, ready to be set. A header whose claim is absent or empty is not among them.
 pub(crate) type Values = Rc<[(Rc<str>, Box<str>)]>;
@@ -41,17 +41,17 @@ impl Unfit {
 /// The first claim that is there and cannot become a header.
 pub(crate) fn render(
     config: &Config,
-    anchor: &Anchor,
+    issuer: &str,
     claims: &Claims,
     scopes: &[String],
 ) -> Result<Values, Unfit> {
     let mut values = Vec::new();
     for header in config.identity_headers.iter() {
         let value = match &header.source {
-            Source::Issuer => Some(anchor.issuer.to_string()),
+            Source::Issuer => Some(issuer.to_owned()),
             Source::Subject => claims
                 .subject()
-                .map(|subject| format!("{}|{subject}", anchor.issuer)),
+                .map(|subject| format!("{issuer}|{subject}")),
             Source::Scopes => Some(scopes.join(" ")),
             Source::Claim(steps) => match find(claims, steps) {
                 Some(claim) => Some(text_of(claim)?),

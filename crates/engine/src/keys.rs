@@ -1,17 +1,18 @@
-//! An issuer's keys: which are good now, which tokens die with them, and when to fetch them anew.
+//! An issuer's keys: the union of its key sets, which of them may have signed a token, and which are good now.
 
-use std::cell::Cell;
+mod feed;
+
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_jose::{Algorithm, Candidates, KeyError, KeySet, PublicKey};
+use portcullis_jose::{Algorithm, KeyError, KeySet, MAX_CANDIDATES, PublicKey};
 
-use crate::config::{KeyOrigin, KeySource};
+use crate::config::KeySource;
 use crate::time::UnixTime;
-
-/// Longest pause between two attempts while fetches fail.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+use feed::is_same;
+pub(crate) use feed::{Feed, Life, Route};
 
 /// Why there are no keys to verify with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,195 +23,172 @@ pub(crate) enum NoKeys {
     TooOld,
 }
 
+/// A key that may have signed a token, and its life.
+#[derive(Clone, Debug)]
+pub(crate) struct LivingKey {
+    pub(crate) key: Arc<PublicKey>,
+    pub(crate) life: Rc<Life>,
+}
+
+/// Why no key can be tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// A key set is missing that may have the key.
+    Keys(NoKeys),
+    /// All key sets are there, and none knows the token's `kid`. A newer one may.
+    Newer,
+    /// The keys that are there do not fit.
+    Unfit(KeyError),
+    /// Two key sets of the issuer give the token's `kid` to different keys.
+    Contradictory,
+}
+
 /// The keys of one issuer.
 #[derive(Debug)]
 pub(crate) struct IssuerKeys {
-    loaded: Option<Loaded>,
-    /// When to fetch next; never, for keys from the document.
-    next_fetch: Option<UnixTime>,
-    /// Fetches that failed since the last good one.
-    failures: u32,
-    /// When a fetch was last started because of an unknown `kid`.
-    last_forced: Option<UnixTime>,
-}
-
-#[derive(Debug)]
-struct Loaded {
-    set: KeySet,
-    /// One for each key of the set, in its order. Cached identities hold the same cell.
-    alive: Vec<Rc<Cell<bool>>>,
-    /// Until when the set may be used; always, for keys from the document.
-    usable_until: Option<UnixTime>,
+    issuer: Rc<str>,
+    /// One for each key set; never empty.
+    feeds: Vec<Feed>,
+    /// Each `kid` that two sets give to different keys. INVARIANT: no key of such a `kid` verifies anything, as within one
+    /// set (RFC 7517 section 4.5 leaves it open): which of the two is meant, nobody can say.
+    contradictory: BTreeSet<Box<str>>,
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(source: &KeySource) -> Self {
-        let (loaded, next_fetch) = match source {
-            KeySource::Inline(set) => (Some(Loaded::new(set.clone(), None, None).0), None),
-            KeySource::Fetched(_) => (None, Some(UnixTime::default())),
-        };
+    pub(crate) fn new(issuer: &Rc<str>, source: &KeySource) -> Self {
         Self {
-            loaded,
-            next_fetch,
-            failures: 0,
-            last_forced: None,
+            issuer: Rc::clone(issuer),
+            feeds: match source {
+                KeySource::Inline(set) => vec![Feed::inline(set.clone())],
+                KeySource::Fetched(origins) => origins.iter().map(Feed::fetched).collect(),
+            },
+            contradictory: BTreeSet::new(),
         }
     }
 
-    /// Whether tokens can be verified now.
-    pub(crate) fn check_usable(&self, now: UnixTime) -> Result<(), NoKeys> {
-        self.usable(now).map(|_| ())
+    /// Whose keys these are.
+    pub(crate) const fn issuer(&self) -> &Rc<str> {
+        &self.issuer
     }
 
-    fn usable(&self, now: UnixTime) -> Result<&Loaded, NoKeys> {
-        let loaded = self.loaded.as_ref().ok_or(NoKeys::NotLoaded)?;
-        match loaded.usable_until {
-            Some(until) if now >= until => Err(NoKeys::TooOld),
-            _ => Ok(loaded),
-        }
+    pub(crate) fn feeds(&self) -> &[Feed] {
+        &self.feeds
     }
 
-    /// Every key of the set in use, or that was in use last.
+    pub(crate) fn feed_mut(&mut self, feed: usize) -> Option<&mut Feed> {
+        self.feeds.get_mut(feed)
+    }
+
+    /// Every key of the sets in use, or that were in use last.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<PublicKey>> {
-        self.loaded.iter().flat_map(|loaded| loaded.set.keys())
+        self.feeds.iter().flat_map(Feed::keys)
     }
 
-    /// The keys that may have signed a token, if there are keys at all.
+    /// The keys that may have signed a token: at least one, at most [`MAX_CANDIDATES`].
     pub(crate) fn candidates(
         &self,
         now: UnixTime,
         algorithm: Algorithm,
         kid: Option<&str>,
-    ) -> Result<Result<Candidates<'_>, KeyError>, NoKeys> {
-        Ok(self.usable(now)?.set.candidates(algorithm, kid))
+    ) -> Result<Vec<LivingKey>, Lack> {
+        if kid.is_some_and(|kid| self.contradictory.contains(kid)) {
+            return Err(Lack::Contradictory);
+        }
+        let mut found: Vec<LivingKey> = Vec::new();
+        let mut missing = None;
+        let mut unfit = KeyError::UnknownKid;
+        for feed in &self.feeds {
+            let usable = match feed.usable(now) {
+                Ok(usable) => usable,
+                Err(no_keys) => {
+                    missing = missing.or(Some(no_keys));
+                    continue;
+                }
+            };
+            match usable.candidates(algorithm, kid) {
+                // One key in two sets is one key.
+                Ok(keys) => found.extend(keys.filter(|key| self.is_first(feed, now, &key.key))),
+                // Another set may have it.
+                Err(KeyError::UnknownKid) => {}
+                Err(KeyError::NoneCompatible) => unfit = KeyError::NoneCompatible,
+                Err(error) => return Err(Lack::Unfit(error)),
+            }
+        }
+        match (found.len(), missing) {
+            (0, Some(no_keys)) => Err(Lack::Keys(no_keys)),
+            (0, None) if unfit == KeyError::UnknownKid => Err(Lack::Newer),
+            (0, None) => Err(Lack::Unfit(unfit)),
+            (1..=MAX_CANDIDATES, _) => Ok(found),
+            _ => Err(Lack::Unfit(KeyError::TooMany)),
+        }
     }
 
-    /// The cell that tells whether this key is still in the set. `None` for a key of another set.
-    pub(crate) fn life_of(&self, key: &Arc<PublicKey>) -> Option<Rc<Cell<bool>>> {
-        let loaded = self.loaded.as_ref()?;
-        let at = loaded
-            .set
-            .keys()
+    /// Whether no usable set before `feed` has this key.
+    fn is_first(&self, feed: &Feed, now: UnixTime, key: &PublicKey) -> bool {
+        let before = self
+            .feeds
             .iter()
-            .position(|known| Arc::ptr_eq(known, key))?;
-        loaded.alive.get(at).cloned()
-    }
-
-    /// Whether a timer should fetch now.
-    pub(crate) fn is_due(&self, now: UnixTime) -> bool {
-        self.next_fetch.is_some_and(|at| now >= at)
+            .take_while(|other| !std::ptr::eq(*other, feed))
+            .filter(|other| other.usable(now).is_ok());
+        !before.flat_map(Feed::keys).any(|known| is_same(known, key))
     }
 
     /// Whole seconds until the next attempt, at least one.
     pub(crate) fn retry_after(&self, now: UnixTime) -> u64 {
-        let wait = self.next_fetch.map_or(Duration::ZERO, |at| at.since(now));
+        let waits = self.feeds.iter().filter_map(|feed| feed.next_fetch());
+        let wait = waits
+            .map(|at| at.since(now))
+            .min()
+            .unwrap_or(Duration::ZERO);
         wait.as_secs()
             .saturating_add(u64::from(wait.subsec_nanos() > 0))
             .max(1)
     }
 
-    /// Whether the last fetch failed, so that an unknown key may well be a new one.
-    pub(crate) const fn is_failing(&self) -> bool {
-        self.failures > 0
-    }
-
-    /// Whether an unknown `kid` may start a fetch: one per cool-down, whatever the number of unknown kids.
-    pub(crate) fn may_force(&self, origin: &KeyOrigin, now: UnixTime) -> bool {
-        self.last_forced
-            .is_none_or(|at| now.since(at) >= origin.cooldown)
-    }
-
-    pub(crate) fn note_forced(&mut self, now: UnixTime) {
-        self.last_forced = Some(now);
+    /// Whether a last fetch failed, so that an unknown key may well be a new one.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.feeds.iter().any(Feed::is_failing)
     }
 
     /// Takes a fetched set into use, and gives the keys that left with the old one. `max_age` is what the issuer said
     /// about how long it is fresh.
     pub(crate) fn load(
         &mut self,
+        feed: usize,
         set: KeySet,
-        origin: &KeyOrigin,
         max_age: Option<Duration>,
         now: UnixTime,
         rand: u64,
     ) -> Vec<Arc<PublicKey>> {
-        let refresh = max_age.map_or(origin.refresh, |age| {
-            age.clamp(origin.cooldown.min(origin.refresh), origin.refresh)
-        });
-        let until = now.after(origin.refresh.saturating_add(origin.stale));
-        let (loaded, left) = Loaded::new(set, Some(until), self.loaded.take());
-        self.loaded = Some(loaded);
-        self.failures = 0;
-        // Between 80 and 100 % of the time: workers that started together do not come together.
-        self.next_fetch = Some(now.after(jittered(refresh, 80, rand)));
+        let Some(feed) = self.feeds.get_mut(feed) else {
+            return Vec::new();
+        };
+        let left = feed.load(set, max_age, now, rand);
+        self.find_contradictions();
         left
     }
 
-    /// Notes a failed fetch. The last good keys stay.
-    pub(crate) fn fail(&mut self, now: UnixTime, rand: u64) {
-        let doublings = self.failures.min(6);
-        self.failures = self.failures.saturating_add(1);
-        let pause = Duration::from_secs(1_u64 << doublings).min(LONGEST_BACKOFF);
-        self.next_fetch = Some(now.after(jittered(pause, 50, rand)));
-    }
-}
-
-impl Loaded {
-    /// INVARIANT: a key of `before` that is not in `set`, under the same `kid` and for the same algorithms, is dead from
-    /// here on, and with it every cached token that it verified. Gives those keys too.
-    fn new(
-        set: KeySet,
-        usable_until: Option<UnixTime>,
-        before: Option<Self>,
-    ) -> (Self, Vec<Arc<PublicKey>>) {
-        let mut old: Vec<(Arc<PublicKey>, Rc<Cell<bool>>)> = before
-            .map(|before| {
-                before
-                    .set
-                    .keys()
-                    .iter()
-                    .cloned()
-                    .zip(before.alive)
-                    .collect()
-            })
-            .unwrap_or_default();
-        let alive = set
-            .keys()
-            .iter()
-            .map(
-                |key| match old.iter().position(|(known, _)| is_same(known, key)) {
-                    Some(at) => old.swap_remove(at).1,
-                    None => Rc::new(Cell::new(true)),
-                },
-            )
-            .collect();
-        for (_, life) in &old {
-            life.set(false);
+    /// INVARIANT: what a key verified dies when its `kid` becomes contradictory.
+    fn find_contradictions(&mut self) {
+        let mut contradictory: BTreeSet<Box<str>> = BTreeSet::new();
+        let mut rest = self.feeds.as_slice();
+        while let Some((feed, others)) = rest.split_first() {
+            for (kid, key) in feed.kids() {
+                let differs = |other: &Feed| {
+                    other.kids().any(|(known, theirs)| {
+                        known == kid
+                            && !matches!((key, theirs), (Some(a), Some(b)) if is_same(a, b))
+                    })
+                };
+                if others.iter().any(differs) {
+                    contradictory.insert(kid.into());
+                }
+            }
+            rest = others;
         }
-        let loaded = Self {
-            set,
-            alive,
-            usable_until,
-        };
-        (loaded, old.into_iter().map(|(key, _)| key).collect())
+        for feed in &mut self.feeds {
+            feed.end_kids(&contradictory);
+        }
+        self.contradictory = contradictory;
     }
-}
-
-fn is_same(a: &PublicKey, b: &PublicKey) -> bool {
-    a.thumbprint() == b.thumbprint()
-        && a.kid() == b.kid()
-        && Algorithm::ALL
-            .into_iter()
-            .all(|algorithm| a.allows(algorithm) == b.allows(algorithm))
-}
-
-/// Between `from_percent` and 100 % of `span`.
-fn jittered(span: Duration, from_percent: u32, rand: u64) -> Duration {
-    let least = span
-        .saturating_mul(from_percent)
-        .checked_div(100)
-        .unwrap_or(span);
-    let room = u64::try_from(span.saturating_sub(least).as_millis()).unwrap_or(u64::MAX);
-    let extra = rand.checked_rem(room.saturating_add(1)).unwrap_or(0);
-    least.saturating_add(Duration::from_millis(extra))
 }

@@ -5,9 +5,9 @@
 //! 1. [`Config::parse`] and [`Guard::new`]; [`Guard::start`] gives the first key fetches.
 //! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`] or a [`Shadow`], send a [`Reject`], or
 //!    pause (`Call`, `Wait`) and keep the [`Pending`].
-//! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name the waiters to [`Guard::resume`], one by
-//!    one. [`Guard::cancel`] when a client leaves.
-//! 4. After each of these [`Guard::drain_metrics`]; after each decision [`Outcome::event_line`] goes to the log.
+//! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name further calls and the waiters to
+//!    [`Guard::resume`], one by one. [`Guard::cancel`] when a client leaves.
+//! 4. After each of these [`Guard::drain_metrics`] and [`Guard::drain_notices`]; after each decision [`Outcome::event_line`] goes to the log.
 //!
 //! The way of a request is one way, and types carry the proof: a credential becomes a verified identity, that becomes a
 //! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module. A [`Shadow`] lets through where the
@@ -33,6 +33,7 @@ mod identity;
 mod identity_values;
 mod keys;
 mod metrics;
+mod notices;
 mod outcome;
 mod paused;
 mod permit;
@@ -49,7 +50,7 @@ pub use call::{Call, FlightId, Outgoing, Reply, WaiterId};
 pub use config::Config;
 pub use event_id::EventId;
 pub use forward::{Edits, Forward};
-pub use guard::{Guard, GuardOptions, Ticked};
+pub use guard::{Guard, GuardOptions, Work};
 pub use head::RequestHead;
 pub use metrics::{Count, Kind, Series};
 pub use outcome::Outcome;

@@ -68,6 +68,16 @@ events! {
     KeysTooLarge = "keys.fetch.too_large";
     /// A fetched key set was malformed. An empty one is not: its issuer has withdrawn all keys.
     KeysMalformed = "keys.fetch.malformed";
+    /// An issuer's metadata was fetched and says where its keys are.
+    MetadataLoaded = "discovery.loaded";
+    /// A fetch of an issuer's metadata brought none: no answer, another status than 200, or too long.
+    MetadataFailed = "discovery.failed";
+    /// Fetched metadata was malformed, or says no usable place for keys.
+    MetadataMalformed = "discovery.malformed";
+    /// Fetched metadata is about another issuer, and was refused.
+    MetadataIssuer = "discovery.issuer_differs";
+    /// Fetched metadata names an origin that `discovery.clusters` does not, and was refused.
+    MetadataOrigin = "discovery.origin_unknown";
     /// A fetch was started because a token named an unknown key.
     KeysUnknownKid = "keys.refetch.unknown_kid";
     /// A request began to wait.

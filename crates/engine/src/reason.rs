@@ -169,7 +169,7 @@ reasons! {
     KeyUnknown = "key_unknown", Deny, Credential;
     /// The key of the token's `kid` does not fit its `alg`, or no key of the set does: look at the issuer's key set.
     KeyUnsuitable = "key_unsuitable", Deny, Credential;
-    /// The token has no `kid` and more keys fit than are tried: have the issuer set `kid`.
+    /// The token has no `kid` and more keys fit than are tried, or two key sets of its issuer give its `kid` to different keys: look at the issuer.
     KeyAmbiguous = "key_ambiguous", Deny, Credential;
     /// The signature is not that of the issuer's key: the token is forged or damaged.
     SignatureInvalid = "signature_invalid", Deny, Credential;

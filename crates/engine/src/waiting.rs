@@ -7,13 +7,36 @@ use crate::config::Limits;
 use crate::time::UnixTime;
 
 /// Most fetches in flight at once, over all issuers.
-pub(crate) const MOST_FLIGHTS: usize = 32;
+const MOST_FLIGHTS: usize = 32;
+
+/// Most of them that nobody waits for yet. The rest is for requests, so that a thousand issuers that are fetched for the
+/// first time, or do not answer, keep none from the keys that it needs.
+const MOST_AHEAD: usize = 24;
+
+/// One key set of one issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FeedId {
+    /// The issuer, by the place of its keys in the guard.
+    pub(crate) issuer: usize,
+    /// The set, by its place among the issuer's.
+    pub(crate) feed: usize,
+}
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hop {
+    /// The issuer's metadata, which says where the keys are.
+    Metadata,
+    /// The keys.
+    Keys,
+}
 
 /// A fetch under way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
-    /// The issuer whose keys it brings, by its place in the configuration.
-    pub(crate) anchor: usize,
+    /// Whose keys it brings.
+    pub(crate) feed: FeedId,
+    pub(crate) hop: Hop,
     pub(crate) began: UnixTime,
     /// When the guard gives it up, should the host never report.
     pub(crate) deadline: UnixTime,
@@ -31,6 +54,11 @@ impl Flights {
         self.list.len() < MOST_FLIGHTS
     }
 
+    /// Whether there is room for a fetch that nobody waits for.
+    pub(crate) fn has_room_ahead(&self) -> bool {
+        self.list.len() < MOST_AHEAD
+    }
+
     pub(crate) fn start(&mut self, flight: Flight) -> FlightId {
         let id = FlightId(self.next);
         self.next = self.next.wrapping_add(1);
@@ -42,10 +70,10 @@ impl Flights {
         self.list.remove(&id)
     }
 
-    pub(crate) fn of_anchor(&self, anchor: usize) -> Option<(FlightId, Flight)> {
+    pub(crate) fn of_feed(&self, feed: FeedId) -> Option<(FlightId, Flight)> {
         self.list
             .iter()
-            .find(|(_, flight)| flight.anchor == anchor)
+            .find(|(_, flight)| flight.feed == feed)
             .map(|(id, flight)| (*id, *flight))
     }
 
@@ -119,6 +147,15 @@ impl Waiters {
     /// Frees and names those that wait for a flight, first come first.
     pub(crate) fn wake(&mut self, flight: FlightId) -> Vec<WaiterId> {
         self.take(|waiter| waiter.flight == flight)
+    }
+
+    /// Lets those that wait for a flight wait for the one that goes on where it ended.
+    pub(crate) fn follow(&mut self, flight: FlightId, next: FlightId) {
+        for waiter in self.list.values_mut() {
+            if waiter.flight == flight {
+                waiter.flight = next;
+            }
+        }
     }
 
     /// Frees and names those that waited too long.

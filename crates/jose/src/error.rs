@@ -63,7 +63,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::RegisteredClaim;
+    use crate::{MetadataError, RegisteredClaim};
 
     #[test]
     fn codes_are_distinct_and_snake_case() {
@@ -123,6 +123,9 @@ mod tests {
             SkipReason::ExponentUnacceptable.code(),
             SkipReason::PointInvalid.code(),
             SkipReason::PointWeak.code(),
+            MetadataError::TooLarge.code(),
+            MetadataError::IssuerMissing.code(),
+            MetadataError::KeySetUriMissing.code(),
             KeyError::UnknownKid.code(),
             KeyError::Incompatible.code(),
             KeyError::NoneCompatible.code(),
@@ -138,6 +141,7 @@ mod tests {
             codes.push(TokenError::Json(Part::Header, error).code());
             codes.push(TokenError::Json(Part::Payload, error).code());
             codes.push(KeySetError::Json(error).code());
+            codes.push(MetadataError::Json(error).code());
         }
         for claim in claims {
             codes.push(TokenError::ClaimMalformed(claim).code());

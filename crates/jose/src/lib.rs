@@ -37,7 +37,7 @@
 //!
 //! Nothing here decides who is trusted: the caller compares issuer, audience and the allowed algorithms.
 //! Errors are split by blame: [`TokenError`], [`ClaimError`] and [`SignatureError`] are the token's fault,
-//! [`KeySetError`] and [`SkipReason`] the issuer's, [`KeyError`] lies between the two.
+//! [`KeySetError`], [`SkipReason`] and [`MetadataError`] the issuer's, [`KeyError`] lies between the two.
 
 mod algorithm;
 mod base64url;
@@ -51,6 +51,7 @@ mod json;
 mod jwk;
 mod key_set;
 mod limits;
+mod metadata;
 mod numeric_date;
 mod precomputed;
 mod public_key;
@@ -69,6 +70,7 @@ pub use error::{
 pub use header::{Header, KeyHints};
 pub use key_set::{Candidates, KeySet, MAX_CANDIDATES, SkippedKey};
 pub use limits::{KeySetLimits, Limits};
+pub use metadata::{IssuerMetadata, MetadataError};
 pub use numeric_date::NumericDate;
 pub use precomputed::Precomputed;
 pub use public_key::{KeyKind, PublicKey};

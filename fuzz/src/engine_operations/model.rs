@@ -18,7 +18,7 @@ pub(super) const DOCUMENT: &str = r#"{
     {"issuer": "https://a.example.com", "audiences": ["https://api.example.com"], "algorithms": ["EdDSA"], "leeway": "5s",
      "jwks": {"uri": "https://a.example.com/jwks", "cluster": "a", "timeout": "2s", "refresh": "1m", "cooldown": "5s", "stale": "30s"}},
     {"issuer": "https://b.example.com", "audiences": ["https://api.example.com"], "algorithms": ["EdDSA"], "leeway": "5s",
-     "jwks": {"uri": "https://b.example.com/jwks", "cluster": "b", "timeout": "2s", "refresh": "1m", "cooldown": "5s", "stale": "30s"}}
+     "discovery": {"cluster": "b", "timeout": "2s", "refresh": "1m", "cooldown": "5s", "stale": "30s"}}
   ],
   "routes": [
     {"match": {"path": "/open"}, "allow": "anonymous"},

@@ -33,6 +33,8 @@ struct Sent {
 struct Open {
     flight: FlightId,
     issuer: usize,
+    /// It asks for the issuer's metadata, not for its keys.
+    metadata: bool,
     deadline: u64,
 }
 
@@ -315,10 +317,17 @@ impl<'d> Story<'d> {
         let authority = call.headers.iter().find(|(name, _)| *name == ":authority");
         let wanted = ["a.example.com", "b.example.com"][issuer];
         assert_eq!(authority.map(|(_, value)| &**value), Some(wanted));
+        let path = call.headers.iter().find(|(name, _)| *name == ":path");
+        let metadata = match path.map(|(_, value)| &**value) {
+            Some("/jwks") => false,
+            Some("/.well-known/openid-configuration") => true,
+            other => panic!("a call to nowhere: {other:?}"),
+        };
         let deadline = self.model.now() + FLIGHT;
         self.open.push(Open {
             flight,
             issuer,
+            metadata,
             deadline,
         });
         issuer
@@ -347,6 +356,9 @@ impl<'d> Story<'d> {
             return;
         }
         let open = self.open.remove(usize::from(which) % self.open.len());
+        if open.metadata {
+            return self.reply_metadata(open, kind);
+        }
         let keys = |issuer: usize, mask: u8| -> Vec<Signer> {
             (0..KIDS.len())
                 .filter(|number| mask & (1 << number) != 0)
@@ -382,9 +394,50 @@ impl<'d> Story<'d> {
             self.model.load(open.issuer, keys);
         }
         let (now, rand) = (self.now(), self.rand());
-        let woken = self.guard.complete(open.flight, now, rand, reply);
+        let work = self.guard.complete(open.flight, now, rand, reply);
         self.dead.push(open.flight);
-        self.resume(woken);
+        assert!(work.calls.is_empty(), "keys lead nowhere");
+        self.resume(work.woken);
+    }
+
+    /// Metadata leads on if it is about the issuer and to where its keys may be, and only then.
+    fn reply_metadata(&mut self, open: Open, kind: u8) {
+        let own = format!("https://{}.example.com", ["a", "b"][open.issuer]);
+        let other = format!("https://{}.example.com", ["b", "a"][open.issuer]);
+        let metadata = |issuer: &str, at: &str| {
+            json!({"issuer": issuer, "jwks_uri": format!("{at}/jwks")}).to_string()
+        };
+        let (status, body) = match kind % 16 {
+            0..=7 => (200, metadata(&own, &own)),
+            8 => (200, metadata(&other, &own)),
+            9 => (200, metadata(&own, &other)),
+            10 => (302, metadata(&own, &own)),
+            11 => (200, "{\"issuer\":".to_owned()),
+            12 => (200, metadata(&own, "http://b.example.com")),
+            _ => (200, metadata(&format!("{own}/"), &own)),
+        };
+        let reply = match kind % 16 {
+            14 => Reply::TimedOut,
+            15 => Reply::TooLarge,
+            _ => Reply::Response {
+                status,
+                headers: &[],
+                body: body.as_bytes(),
+            },
+        };
+        self.model.observe(self.host_ms);
+        let (now, rand) = (self.now(), self.rand());
+        let work = self.guard.complete(open.flight, now, rand, reply);
+        self.dead.push(open.flight);
+        assert_eq!(work.calls.len(), usize::from(kind % 16 <= 7));
+        for outgoing in work.calls {
+            assert!(work.woken.is_empty(), "who waits for keys waits on");
+            self.note_call(outgoing.flight, &outgoing.call);
+            let keys = self.open.last().is_some_and(|open| !open.metadata);
+            assert!(keys, "metadata leads to metadata");
+        }
+        self.resume(work.woken);
+        self.guard.drain_notices().for_each(drop);
     }
 
     /// A reply to a flight that is over changes nothing, whatever it says.
@@ -403,7 +456,8 @@ impl<'d> Story<'d> {
             headers: &[],
             body: body.as_bytes(),
         };
-        assert!(self.guard.complete(flight, now, rand, reply).is_empty());
+        let work = self.guard.complete(flight, now, rand, reply);
+        assert!(work.calls.is_empty() && work.woken.is_empty());
     }
 
     fn resume(&mut self, woken: Vec<WaiterId>) {

@@ -87,9 +87,9 @@ impl Active {
     /// Does what is due.
     pub(crate) fn tick(&mut self, host: &Host<'_>, now: UnixTime, rand: u128) {
         self.callouts.prune(now);
-        let ticked = self.guard.tick(now, rand);
-        self.woken.extend(ticked.woken);
-        for outgoing in ticked.calls {
+        let work = self.guard.tick(now, rand);
+        self.woken.extend(work.woken);
+        for outgoing in work.calls {
             self.call(host, now, rand, (outgoing.flight, &outgoing.call), None);
         }
     }
@@ -174,8 +174,13 @@ impl Active {
         rand: u128,
     ) {
         let now = clock::now(host);
-        let woken = received.with(|reply| self.guard.complete(open.flight, now, rand, reply));
-        self.woken.extend(woken);
+        let work = received.with(|reply| self.guard.complete(open.flight, now, rand, reply));
+        self.woken.extend(work.woken);
+        for outgoing in work.calls {
+            // It goes on for the same request.
+            let call = (outgoing.flight, &outgoing.call);
+            self.call(host, now, rand, call, open.carrier);
+        }
     }
 
     /// Forgets a stream that has gone, and the callouts that it carried.
@@ -214,6 +219,9 @@ impl Active {
             };
             let action = self.proceed(host, &stream, now, rand, step, meters);
             go_on(host, &stream, meters, now, action);
+        }
+        for notice in self.guard.drain_notices() {
+            host.log(LogLevel::Warn, &format!("portcullis: {notice}"));
         }
         // A host call a counter and request is dear: where there is a timer, it carries the sums.
         if !self.manner.has_timer {
@@ -377,8 +385,9 @@ impl Active {
                 flight
             }
         };
-        self.woken
-            .extend(self.guard.complete(ended, now, rand, Reply::Unreachable));
+        // No call follows from one that was not answered.
+        let work = self.guard.complete(ended, now, rand, Reply::Unreachable);
+        self.woken.extend(work.woken);
     }
 
     /// Carries the counts to the host.

@@ -58,7 +58,7 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     });
     let scope_claim = section.or("scope_claim", "scope", Field::non_empty_text);
     let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
-    let keys = section.required("jwks", |field| jwks::read(&mut field.section()?, http));
+    let keys = read_keys(section, issuer, http);
     Some(Anchor {
         index,
         issuer: issuer?.into(),
@@ -70,6 +70,27 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
         dangerous_ignore_cnf,
         keys: keys?,
     })
+}
+
+/// `jwks` or `discovery`.
+fn read_keys(section: &mut Section<'_>, issuer: Option<&str>, http: Http) -> Option<KeySource> {
+    let jwks = section.field("jwks");
+    let discovery = section.field("discovery");
+    match (jwks, discovery) {
+        (Some(jwks), None) => jwks::read(&mut jwks.section()?, http),
+        (None, Some(discovery)) => jwks::read_discovery(&mut discovery.section()?, issuer, http),
+        (Some(_), Some(discovery)) => {
+            discovery.problem("keys come from `jwks` or by `discovery`, not from both");
+            None
+        }
+        (None, None) => {
+            section.problem_with_help(
+                "the field `jwks` is missing",
+                "or `discovery: { cluster: … }`, where the issuer publishes metadata",
+            );
+            None
+        }
+    }
 }
 
 fn read_issuer<'d>(field: &Field<'d>, http: Http) -> Option<&'d str> {

@@ -1,4 +1,4 @@
-//! Where an issuer's keys come from: the document itself, or a URL.
+//! Where an issuer's keys come from: the document itself, URLs, or the place that the issuer's metadata names.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,89 +6,185 @@ use std::time::Duration;
 use portcullis_jose::{KeySet, KeySetLimits};
 use portcullis_policy::{Field, Node, Section, Value};
 
+use super::key_origin::{Discovery, KeyOrigin, Target, Timing, Way};
 use super::url::{self, Http};
+
+/// Most URLs of one issuer. What is remembered of each by a waiting request is a bit of a byte.
+pub(crate) const MOST_ORIGINS: usize = 4;
 
 /// Where keys come from.
 #[derive(Debug)]
 pub(crate) enum KeySource {
     /// From the document: they live as long as the configuration.
     Inline(KeySet),
-    /// From the issuer.
-    Fetched(KeyOrigin),
+    /// From the issuer: one key set or several, whose union counts. Never empty.
+    Fetched(Vec<Rc<KeyOrigin>>),
 }
 
-/// A key set behind a URL.
-#[derive(Debug)]
-pub(crate) struct KeyOrigin {
-    pub(crate) cluster: Rc<str>,
-    /// The whole request, ready to be sent.
-    pub(crate) request: Rc<[(&'static str, Box<str>)]>,
-    /// How long one fetch may take.
-    pub(crate) timeout: Duration,
-    /// Age at which keys are fetched anew.
-    pub(crate) refresh: Duration,
-    /// Least time between two fetches for the sake of unknown keys.
-    pub(crate) cooldown: Duration,
-    /// How much longer than `refresh` the last good keys serve while fetches fail.
-    pub(crate) stale: Duration,
-}
+const WHERE: &str =
+    "wants `uri` and `cluster`, or `uris`, a list of such, or `keys` with the keys themselves";
 
+/// Reads `jwks`.
 pub(super) fn read(section: &mut Section<'_>, http: Http) -> Option<KeySource> {
-    let seconds = Duration::from_secs;
     let keys = section.field("keys");
     let uri = section.field("uri");
+    let uris = section.field("uris");
     let cluster = section.field("cluster");
-    let timeout = section.field("timeout");
-    let refresh = section.field("refresh");
-    let cooldown = section.field("cooldown");
-    let stale = section.field("stale");
+    let timing = TimingFields::of(section);
     if let Some(keys) = keys {
-        for field in [uri, cluster, timeout, refresh, cooldown, stale]
-            .into_iter()
-            .flatten()
-        {
+        let others = [uri, uris, cluster].into_iter().chain(timing.0);
+        for field in others.flatten() {
             field.problem("keys come from here (`keys`) or from a `uri`, not from both");
         }
         return read_inline(&keys).map(KeySource::Inline);
     }
-    let (Some(uri), Some(cluster)) = (&uri, &cluster) else {
-        section.problem("wants `uri` and `cluster`, or `keys` with the keys themselves");
-        return None;
+    let targets = match (uri, uris, cluster) {
+        (Some(uri), None, Some(cluster)) => {
+            let target = read_target(&uri, &cluster, http);
+            target.map(|target| vec![target])
+        }
+        (None, Some(uris), None) => read_targets(&uris, http),
+        (one, Some(_), cluster) => {
+            for field in [one, cluster].into_iter().flatten() {
+                field.problem(
+                    "stands beside `uris`, each of which has a `uri` and a `cluster` of its own",
+                );
+            }
+            None
+        }
+        _ => {
+            section.problem(WHERE);
+            None
+        }
     };
-    let span =
-        |field: Option<Field<'_>>, default: Duration, from: Duration, to: Duration| match field {
-            Some(field) => field.duration(from..=to),
-            None => Some(default),
+    let timing = timing.read();
+    let (targets, timing) = (targets?, timing?);
+    let origin = |target| {
+        Rc::new(KeyOrigin {
+            way: Way::Straight(target),
+            timing,
+        })
+    };
+    Some(KeySource::Fetched(
+        targets.into_iter().map(origin).collect(),
+    ))
+}
+
+/// Reads `discovery`. `issuer` is the entry's, if it is good.
+pub(super) fn read_discovery(
+    section: &mut Section<'_>,
+    issuer: Option<&str>,
+    http: Http,
+) -> Option<KeySource> {
+    let cluster = section.required("cluster", Field::non_empty_text);
+    let kind = section.or("kind", Discovery::OPENID, |field| {
+        field.one_of(&[("oidc", Discovery::OPENID), ("oauth", Discovery::OAUTH)])
+    });
+    let clusters = section.optional("clusters", |field| read_clusters(field, http));
+    let timing = TimingFields::of(section).read();
+    let url = url::parse(issuer?, http).ok()?;
+    let cluster: Rc<str> = cluster?.into();
+    let mut destinations = vec![(url.origin(), Rc::clone(&cluster))];
+    destinations.extend(clusters.unwrap_or_default());
+    Some(KeySource::Fetched(vec![Rc::new(KeyOrigin {
+        way: Way::Discovered(Discovery {
+            document: Target::of(&cluster, &url.with_target(kind.path_for(&url.target))),
+            destinations,
+            http,
+        }),
+        timing: timing?,
+    })]))
+}
+
+/// Origins beside the issuer's own, and the cluster of each.
+fn read_clusters(field: &Field<'_>, http: Http) -> Option<Vec<(String, Rc<str>)>> {
+    let mut destinations: Vec<(String, Rc<str>)> = Vec::new();
+    for (origin, cluster) in field.entries()? {
+        let name = cluster.non_empty_text();
+        let url = match url::parse(origin, http) {
+            Ok(url) if url.target == "/" && !origin.ends_with('/') => url,
+            Ok(_) => {
+                cluster.problem(
+                    "wants an origin, scheme and host alone, such as https://keys.example.com",
+                );
+                continue;
+            }
+            Err(wrong) => {
+                wrong.report(&cluster);
+                continue;
+            }
         };
-    let timeout = span(timeout, seconds(5), Duration::from_millis(100), seconds(60));
-    let refresh = span(refresh, seconds(600), seconds(10), seconds(86_400));
-    let cooldown = span(cooldown, seconds(30), seconds(1), seconds(3600));
-    let stale = span(stale, seconds(3600), Duration::ZERO, seconds(7 * 86_400));
+        if destinations.iter().any(|(known, _)| *known == url.origin()) {
+            cluster.problem("this origin stands here twice");
+        }
+        if let Some(name) = name {
+            destinations.push((url.origin(), name.into()));
+        }
+    }
+    Some(destinations)
+}
+
+fn read_targets(field: &Field<'_>, http: Http) -> Option<Vec<Target>> {
+    let mut targets: Vec<Target> = Vec::new();
+    let mut whole = true;
+    for item in field.non_empty_list()? {
+        let Some(mut section) = item.section() else {
+            whole = false;
+            continue;
+        };
+        let uri = section.required("uri", |field| Some(field.clone()));
+        let cluster = section.required("cluster", |field| Some(field.clone()));
+        let target = uri
+            .zip(cluster)
+            .and_then(|(uri, cluster)| read_target(&uri, &cluster, http));
+        match target {
+            Some(target) if targets.contains(&target) => {
+                item.problem("stands here twice");
+                whole = false;
+            }
+            Some(target) => targets.push(target),
+            None => whole = false,
+        }
+    }
+    if targets.len() > MOST_ORIGINS {
+        field.problem(format!("wants at most {MOST_ORIGINS} key sets"));
+        return None;
+    }
+    whole.then_some(targets)
+}
+
+fn read_target(uri: &Field<'_>, cluster: &Field<'_>, http: Http) -> Option<Target> {
     let cluster = cluster.non_empty_text();
     let url = url::read(uri, http)?;
-    Some(KeySource::Fetched(KeyOrigin {
-        cluster: cluster?.into(),
-        request: Rc::new([
-            (":method", "GET".into()),
-            (":scheme", url.scheme.into()),
-            (":authority", url.authority.into()),
-            (":path", url.target.into()),
-            // RFC 7517 section 8.5.2; many issuers say plain JSON.
-            (
-                "accept",
-                "application/jwk-set+json, application/json".into(),
-            ),
-            // Some issuers stand behind filters that refuse nameless clients.
-            (
-                "user-agent",
-                concat!("portcullis/", env!("CARGO_PKG_VERSION")).into(),
-            ),
-        ]),
-        timeout: timeout?,
-        refresh: refresh?,
-        cooldown: cooldown?,
-        stale: stale?,
-    }))
+    Some(Target::of(&cluster?.into(), &url))
+}
+
+/// `timeout`, `refresh`, `cooldown`, `stale`.
+struct TimingFields<'d>([Option<Field<'d>>; 4]);
+
+impl<'d> TimingFields<'d> {
+    fn of(section: &mut Section<'d>) -> Self {
+        Self(["timeout", "refresh", "cooldown", "stale"].map(|name| section.field(name)))
+    }
+
+    fn read(&self) -> Option<Timing> {
+        let seconds = Duration::from_secs;
+        let span = |field: &Option<Field<'_>>, default: u64, from: Duration, to: u64| match field {
+            Some(field) => field.duration(from..=seconds(to)),
+            None => Some(seconds(default)),
+        };
+        let [timeout, refresh, cooldown, stale] = &self.0;
+        let timeout = span(timeout, 5, Duration::from_millis(100), 60);
+        let refresh = span(refresh, 600, seconds(10), 86_400);
+        let cooldown = span(cooldown, 30, seconds(1), 3600);
+        let stale = span(stale, 3600, Duration::ZERO, 7 * 86_400);
+        Some(Timing {
+            timeout: timeout?,
+            refresh: refresh?,
+            cooldown: cooldown?,
+            stale: stale?,
+        })
+    }
 }
 
 /// Keys in the document. Unlike in a fetched set, one that cannot be used is our own mistake.

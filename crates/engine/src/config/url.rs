@@ -6,7 +6,7 @@ use portcullis_policy::Field;
 
 /// Where plain http may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Http {
+pub(crate) enum Http {
     /// To this machine only.
     Loopback,
     /// Anywhere: `dangerous_allow_http`.
@@ -29,27 +29,57 @@ pub(super) fn read<'d>(field: &Field<'d>, http: Http) -> Option<Url<'d>> {
     let text = field.non_empty_text()?;
     match parse(text, http) {
         Ok(url) => Some(url),
-        Err(Wrong::PlainHttp) => {
-            field.problem_with_help(
-                "wants an https URL: over plain http anyone on the way can replace the keys",
-                "http is allowed to loopback, or with `dangerous_allow_http: true` in the issuer's entry",
-            );
-            None
-        }
-        Err(Wrong::Form(message)) => {
-            field.problem(message);
+        Err(wrong) => {
+            wrong.report(field);
             None
         }
     }
 }
 
+/// What is wrong with a URL.
 #[derive(Debug, PartialEq, Eq)]
-enum Wrong {
+pub(super) enum Wrong {
     PlainHttp,
     Form(&'static str),
 }
 
-fn parse(text: &str, http: Http) -> Result<Url<'_>, Wrong> {
+impl Wrong {
+    pub(super) fn report(&self, field: &Field<'_>) {
+        match self {
+            Self::PlainHttp => field.problem_with_help(
+                "wants an https URL: over plain http anyone on the way can replace the keys",
+                "http is allowed to loopback, or with `dangerous_allow_http: true` in the issuer's entry",
+            ),
+            Self::Form(message) => field.problem(*message),
+        }
+    }
+}
+
+impl Url<'_> {
+    /// Scheme, host in lower case and port; not the port that the scheme has anyway (RFC 6454 section 4).
+    pub(super) fn origin(&self) -> String {
+        let default = if self.scheme == "https" {
+            ":443"
+        } else {
+            ":80"
+        };
+        let authority = self.authority.to_ascii_lowercase();
+        let authority = authority.strip_suffix(default).unwrap_or(&authority);
+        format!("{}://{authority}", self.scheme)
+    }
+
+    /// The same origin, another path.
+    pub(super) fn with_target(&self, target: String) -> Self {
+        Self {
+            has_query: target.contains('?'),
+            target,
+            ..*self
+        }
+    }
+}
+
+/// Reads a URL that stands in no field.
+pub(super) fn parse(text: &str, http: Http) -> Result<Url<'_>, Wrong> {
     const FORM: Wrong = Wrong::Form("wants an absolute URL such as https://login.example.com/jwks");
     if text.len() > 2048 {
         return Err(Wrong::Form("wants a URL of at most 2,048 bytes"));
@@ -167,6 +197,23 @@ mod tests {
                 (authority, target),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn one_origin_has_one_spelling() {
+        for (text, origin) in [
+            ("https://Login.Example.com/a?b", "https://login.example.com"),
+            ("https://login.example.com:443", "https://login.example.com"),
+            (
+                "https://login.example.com:80/",
+                "https://login.example.com:80",
+            ),
+            ("http://127.0.0.1:80/", "http://127.0.0.1"),
+            ("https://[2001:DB8::1]:443/", "https://[2001:db8::1]"),
+            ("https://[2001:db8::443]/", "https://[2001:db8::443]"),
+        ] {
+            assert_eq!(parse(text, Http::Loopback).unwrap().origin(), origin);
         }
     }
 

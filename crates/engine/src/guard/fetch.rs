@@ -1,61 +1,107 @@
-//! Fetching keys: when, one at a time for each issuer, and what to make of the reply.
+//! Fetching keys: when, one at a time for each key set, and what to make of the replies.
 
 use std::rc::Rc;
 use std::time::Duration;
 
-use portcullis_jose::{KeySet, KeySetLimits};
+use portcullis_jose::{IssuerMetadata, KeySet, KeySetLimits};
 
-use super::Guard;
+use super::{Guard, Work};
 use crate::call::{Call, FlightId, Outgoing, Reply, WaiterId};
-use crate::config::KeySource;
+use crate::config::{Target, Undiscovered, Way};
 use crate::credential::trim;
+use crate::keys::Route;
 use crate::metrics::Count;
 use crate::time::UnixTime;
-use crate::waiting::Flight;
+use crate::waiting::{FeedId, Flight, Hop};
 
 /// How much longer than the host the guard waits for a reply before it gives a flight up.
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Guard {
-    /// Starts a fetch of an issuer's keys. `None` if they stand in the document.
-    pub(super) fn start_fetch(&mut self, anchor: usize, now: UnixTime) -> Option<(FlightId, Call)> {
-        let KeySource::Fetched(origin) = &self.config.anchors.get(anchor)?.keys else {
-            return None;
+    /// Starts a fetch of one of an issuer's key sets. `None` if it stands in the document.
+    pub(super) fn start_fetch(&mut self, feed: FeedId, now: UnixTime) -> Option<(FlightId, Call)> {
+        let keys = self.keys.get(feed.issuer)?.feeds().get(feed.feed)?;
+        let (hop, target) = match keys.route(now)? {
+            Route::Metadata(target) => (Hop::Metadata, target),
+            Route::Keys(target) => (Hop::Keys, target),
         };
-        let call = Call {
-            cluster: Rc::clone(&origin.cluster),
-            headers: Rc::clone(&origin.request),
-            timeout: origin.timeout,
-            max_body: self.config.limits.key_set_bytes,
-        };
-        let deadline = now.after(origin.timeout.saturating_add(GRACE));
-        Some((
-            self.flights.start(Flight {
-                anchor,
-                began: now,
-                deadline,
-            }),
-            call,
-        ))
+        self.take_off(feed, hop, target, now)
     }
 
-    /// The fetches that are due, as many as wanted and as far as there is room; the rest come with the next tick.
+    fn take_off(
+        &mut self,
+        feed: FeedId,
+        hop: Hop,
+        target: Target,
+        now: UnixTime,
+    ) -> Option<(FlightId, Call)> {
+        let keys = self.keys.get(feed.issuer)?;
+        let timeout = keys.feeds().get(feed.feed)?.origin()?.timing.timeout;
+        let call = Call {
+            cluster: target.cluster,
+            headers: target.request,
+            timeout,
+            max_body: match hop {
+                Hop::Metadata => IssuerMetadata::MOST_BYTES,
+                Hop::Keys => self.key_set_limits(feed).bytes,
+            },
+        };
+        let flight = self.flights.start(Flight {
+            feed,
+            hop,
+            began: now,
+            deadline: now.after(timeout.saturating_add(GRACE)),
+        });
+        Some((flight, call))
+    }
+
+    /// What one key set may be. The sets of one issuer share what one set may be, in equal parts: so none can take
+    /// another's, whichever comes first.
+    fn key_set_limits(&self, feed: FeedId) -> KeySetLimits {
+        let whole = KeySetLimits::default();
+        let sets = self
+            .keys
+            .get(feed.issuer)
+            .map_or(1, |keys| keys.feeds().len());
+        let part = |all: usize| all.checked_div(sets).unwrap_or(all);
+        KeySetLimits {
+            bytes: part(self.config.limits.key_set_bytes),
+            keys: part(whole.keys),
+            ..whole
+        }
+    }
+
+    /// The fetches that are due, as many as wanted and as far as there is room; the rest come with the next tick. Those
+    /// that were left out come first then, so that no issuer waits for ever behind others that fail.
     pub(super) fn fetch_due(&mut self, now: UnixTime, most: usize) -> Vec<Outgoing> {
-        let due =
-            |(anchor, keys): (usize, &crate::keys::IssuerKeys)| keys.is_due(now).then_some(anchor);
-        let due: Vec<usize> = self.keys.iter().enumerate().filter_map(due).collect();
         let mut calls = Vec::new();
-        for anchor in due {
-            if !self.flights.has_room() || calls.len() >= most {
-                break;
-            }
-            if self.flights.of_anchor(anchor).is_none()
-                && let Some((flight, call)) = self.start_fetch(anchor, now)
-            {
-                calls.push(Outgoing { flight, call });
+        let (first, count) = (self.next_due, self.keys.len());
+        for step in 0..count {
+            let issuer = first.saturating_add(step).checked_rem(count).unwrap_or(0);
+            for feed in self.due_of(issuer, now) {
+                if !self.flights.has_room_ahead() || calls.len() >= most {
+                    self.next_due = issuer;
+                    return calls;
+                }
+                if let Some((flight, call)) = self.start_fetch(feed, now) {
+                    calls.push(Outgoing { flight, call });
+                }
             }
         }
         calls
+    }
+
+    /// The key sets of an issuer that a timer should fetch now.
+    fn due_of(&self, issuer: usize, now: UnixTime) -> Vec<FeedId> {
+        let Some(keys) = self.keys.get(issuer) else {
+            return Vec::new();
+        };
+        let feeds = keys.feeds().iter().enumerate();
+        feeds
+            .filter(|(_, keys)| keys.is_due(now))
+            .map(|(feed, _)| FeedId { issuer, feed })
+            .filter(|feed| self.flights.of_feed(*feed).is_none())
+            .collect()
     }
 
     pub(super) fn take_reply(
@@ -64,63 +110,106 @@ impl Guard {
         now: UnixTime,
         rand: u128,
         reply: Reply<'_>,
-    ) -> Vec<WaiterId> {
+    ) -> Work {
         let Some(flight) = self.flights.end(id) else {
-            return Vec::new();
+            return Work::default();
         };
-        let count = self.load_reply(&flight, now, rand, reply);
-        self.metrics.count(count);
-        self.wake(id)
+        let rand = fold(rand);
+        let next = match flight.hop {
+            Hop::Metadata => self.follow_metadata(&flight, now, rand, reply),
+            Hop::Keys => {
+                self.load_reply(flight.feed, now, rand, reply);
+                None
+            }
+        };
+        match next {
+            // Who waits for keys waits on. INVARIANT: once, as no metadata leads to metadata.
+            Some((next, call)) => {
+                self.waiters.follow(id, next);
+                Work {
+                    calls: vec![Outgoing { flight: next, call }],
+                    woken: Vec::new(),
+                }
+            }
+            None => Work {
+                calls: Vec::new(),
+                woken: self.wake(id),
+            },
+        }
     }
 
-    fn load_reply(
+    /// Goes where the metadata says, or notes why not.
+    fn follow_metadata(
         &mut self,
         flight: &Flight,
         now: UnixTime,
-        rand: u128,
+        rand: u64,
         reply: Reply<'_>,
-    ) -> Count {
-        let rand = fold(rand);
-        let limits = KeySetLimits {
-            bytes: self.config.limits.key_set_bytes,
-            ..KeySetLimits::default()
+    ) -> Option<(FlightId, Call)> {
+        let keys = self.keys.get_mut(flight.feed.issuer)?;
+        let issuer = Rc::clone(keys.issuer());
+        let feed = keys.feed_mut(flight.feed.feed)?;
+        let origin = Rc::clone(feed.origin()?);
+        let Way::Discovered(discovery) = &origin.way else {
+            return None;
         };
-        let anchor = self.config.anchors.get(flight.anchor);
-        let (Some(anchor), Some(keys)) = (anchor, self.keys.get_mut(flight.anchor)) else {
-            return Count::KeysMalformed;
+        let located = match body_of(reply, IssuerMetadata::MOST_BYTES) {
+            Ok((_, body)) => match discovery.locate(&issuer, body) {
+                Ok(target) => Ok(target),
+                Err(error) => {
+                    self.notices.discovery_refused(&issuer, error);
+                    Err(match error {
+                        Undiscovered::Metadata(_) | Undiscovered::KeySetUri => {
+                            Count::MetadataMalformed
+                        }
+                        Undiscovered::Issuer => Count::MetadataIssuer,
+                        Undiscovered::Origin => Count::MetadataOrigin,
+                    })
+                }
+            },
+            Err(_) => Err(Count::MetadataFailed),
         };
-        let KeySource::Fetched(origin) = &anchor.keys else {
-            return Count::KeysMalformed;
+        match located {
+            Ok(target) => {
+                feed.note_located(target.clone(), now);
+                self.metrics.count(Count::MetadataLoaded);
+                self.take_off(flight.feed, Hop::Keys, target, now)
+            }
+            // INVARIANT: no key is fetched from where refused metadata points.
+            Err(count) => {
+                feed.fail(now, rand);
+                self.metrics.count(count);
+                None
+            }
+        }
+    }
+
+    fn load_reply(&mut self, feed: FeedId, now: UnixTime, rand: u64, reply: Reply<'_>) {
+        let limits = self.key_set_limits(feed);
+        let Some(keys) = self.keys.get_mut(feed.issuer) else {
+            return;
         };
-        let read = match reply {
-            Reply::TimedOut => Err(Count::KeysTimedOut),
-            Reply::Unreachable => Err(Count::KeysUnreachable),
-            Reply::TooLarge => Err(Count::KeysTooLarge),
-            Reply::Response { body, .. } if body.len() > limits.bytes => Err(Count::KeysTooLarge),
-            // Anything but 200 is no key set: not a redirect, which is not followed, and not a partial one.
-            Reply::Response {
-                status: 200,
-                headers,
-                body,
-            } => match KeySet::parse(body, &limits) {
+        let read = body_of(reply, limits.bytes).and_then(|(headers, body)| {
+            match KeySet::parse(body, &limits) {
                 Ok(set) => Ok((set, max_age(headers))),
                 Err(_) => Err(Count::KeysMalformed),
-            },
-            Reply::Response { .. } => Err(Count::KeysStatus),
-        };
+            }
+        });
         match read {
             Ok((set, max_age)) => {
-                let left = keys.load(set, origin, max_age, now, rand);
+                let left = keys.load(feed.feed, set, max_age, now, rand);
                 // In this order: a key that only changed its `kid` is announced again after it was forgotten.
                 left.iter().for_each(|key| self.verifier.forget(key));
                 keys.all().for_each(|key| self.verifier.prepare(key));
                 self.verifier.advance();
-                Count::KeysLoaded
+                self.metrics.count(Count::KeysLoaded);
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.
             Err(count) => {
-                keys.fail(now, rand);
-                count
+                if let Some(feed) = keys.feed_mut(feed.feed) {
+                    feed.fail(now, rand);
+                }
+                self.metrics.count(count);
             }
         }
     }
@@ -139,7 +228,7 @@ impl Guard {
         let overdue = self.flights.overdue(now);
         overdue
             .into_iter()
-            .flat_map(|id| self.take_reply(id, now, rand, Reply::TimedOut))
+            .flat_map(|id| self.take_reply(id, now, rand, Reply::TimedOut).woken)
             .collect()
     }
 
@@ -151,6 +240,25 @@ impl Guard {
             u64::try_from(expired.len()).unwrap_or(u64::MAX),
         );
         expired
+    }
+}
+
+type Body<'a> = (&'a [(&'a [u8], &'a [u8])], &'a [u8]);
+
+/// Headers and body of a good reply, or what to count.
+fn body_of(reply: Reply<'_>, most: usize) -> Result<Body<'_>, Count> {
+    match reply {
+        Reply::TimedOut => Err(Count::KeysTimedOut),
+        Reply::Unreachable => Err(Count::KeysUnreachable),
+        Reply::TooLarge => Err(Count::KeysTooLarge),
+        Reply::Response { body, .. } if body.len() > most => Err(Count::KeysTooLarge),
+        // Anything but 200 is no document: not a redirect, which is not followed, and not a partial one.
+        Reply::Response {
+            status: 200,
+            headers,
+            body,
+        } => Ok((headers, body)),
+        Reply::Response { .. } => Err(Count::KeysStatus),
     }
 }
 

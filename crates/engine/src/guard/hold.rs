@@ -1,9 +1,9 @@
-//! Pausing a request until keys come: one fetch for all who need it, bounded in number, bytes and time.
+//! Pausing a request until keys come: one fetch of a key set for all who need it, bounded in number, bytes and time.
 
 use super::Guard;
 use super::verify::{Missing, Need};
 use crate::call::FlightId;
-use crate::config::KeySource;
+use crate::config::MOST_ORIGINS;
 use crate::credential::Credential;
 use crate::keys::NoKeys;
 use crate::metrics::Count;
@@ -12,42 +12,47 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
+use crate::waiting::FeedId;
 
 /// How long and how often a request may still wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     deadline: UnixTime,
-    state: State,
+    /// A bit for each of the issuer's key sets: it waited for a fetch of the set that was under way before it came: the
+    /// answer may be older than its key. It may wait once more, for an unknown `kid` only.
+    joined: u8,
+    /// A bit for each: it waited for a fetch that began after it came: what the set does not know now, it does not know.
+    spent: u8,
     /// Its source was charged a failure for its unknown `kid`, until it is resumed.
     charged: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// It has not waited yet.
-    Fresh,
-    /// It waited for a fetch that was under way before it came: the answer may be older than its key. It may wait once
-    /// more, for an unknown `kid` only.
-    Joined,
-    /// It waited for a fetch that began after it came: whatever is unknown now, is unknown.
-    Spent,
-}
+// A bit of a byte for each key set.
+const _: () = assert!(MOST_ORIGINS <= 8);
 
 impl Patience {
     pub(super) const fn fresh(deadline: UnixTime) -> Self {
         Self {
             deadline,
-            state: State::Fresh,
+            joined: 0,
+            spent: 0,
             charged: false,
         }
     }
 
-    const fn allows(self, what: Missing) -> bool {
-        match self.state {
-            State::Fresh => true,
-            State::Joined => matches!(what, Missing::Newer),
-            State::Spent => false,
-        }
+    /// Whether it has waited.
+    const fn is_fresh(self) -> bool {
+        self.joined == 0 && self.spent == 0
+    }
+
+    fn bit(feed: usize) -> u8 {
+        let shift = u32::try_from(feed).unwrap_or(u32::MAX);
+        1_u8.checked_shl(shift).unwrap_or(0)
+    }
+
+    fn allows(self, feed: usize, what: Missing) -> bool {
+        let bit = Self::bit(feed);
+        bit & self.spent == 0 && (bit & self.joined == 0 || matches!(what, Missing::Newer))
     }
 }
 
@@ -71,14 +76,14 @@ impl Guard {
             .len()
             .saturating_add(passage.heap_bytes());
         let way = self.way_to_keys(&passage, need, now, patience, paused_bytes);
-        let way = match way {
-            Ok(way) => way,
+        let (feed, way) = match way {
+            Ok(found) => found,
             Err(refusal) => {
-                if need.what == Missing::Newer && patience.state != State::Fresh {
+                if need.what == Missing::Newer && !patience.is_fresh() {
                     // The key that it made us fetch is not there.
                     self.budget.charge(Self::source_of(&passage), 1, now);
                 }
-                return self.reject_passage(passage, refusal.claiming(&need.anchor.issuer));
+                return self.reject_passage(passage, refusal.claiming(&need.issuer));
             }
         };
         let charged = need.what == Missing::Newer;
@@ -87,22 +92,31 @@ impl Guard {
             // all places to wait.
             self.budget.charge(Self::source_of(&passage), 1, now);
         }
-        let (flight, call, state) = match way {
-            Way::Join(flight, began) if began < now => (flight, None, State::Joined),
-            Way::Join(flight, _) => (flight, None, State::Spent),
-            Way::Fetch => match self.start_fetch(need.anchor.index, now) {
-                Some((flight, call)) => (flight, Some(call), State::Spent),
+        let bit = Patience::bit(feed.feed);
+        let mut patience = Patience {
+            charged,
+            ..patience
+        };
+        let (flight, call) = match way {
+            Way::Join(flight, began) if began < now => {
+                patience.joined |= bit;
+                (flight, None)
+            }
+            Way::Join(flight, _) => {
+                patience.spent |= bit;
+                (flight, None)
+            }
+            Way::Fetch => match self.start_fetch(feed, now) {
+                Some((flight, call)) => {
+                    patience.spent |= bit;
+                    (flight, Some(call))
+                }
                 None => return self.reject_passage(passage, Reason::StateMissing.into()),
             },
         };
         self.metrics.count(Count::WaitStarted);
         let deadline = patience.deadline;
         let waiter = self.waiters.add(flight, deadline, paused_bytes);
-        let patience = Patience {
-            deadline,
-            state,
-            charged,
-        };
         let pending = Pending::new(
             waiter,
             Paused {
@@ -114,7 +128,7 @@ impl Guard {
         match call {
             Some(call) => {
                 if need.what == Missing::Newer {
-                    self.note_forced(need.anchor.index, now);
+                    self.note_forced(feed, now);
                 }
                 Step::Call {
                     flight,
@@ -130,7 +144,7 @@ impl Guard {
         }
     }
 
-    /// Whether and how this request may wait.
+    /// Whether and how this request may wait, and for which key set.
     fn way_to_keys(
         &self,
         passage: &Passage,
@@ -138,11 +152,8 @@ impl Guard {
         now: UnixTime,
         patience: Patience,
         bytes: usize,
-    ) -> Result<Way, Refusal> {
-        let keys = self
-            .keys
-            .get(need.anchor.index)
-            .ok_or(Reason::StateMissing)?;
+    ) -> Result<(FeedId, Way), Refusal> {
+        let keys = self.keys.get(need.slot).ok_or(Reason::StateMissing)?;
         let retry_after = keys.retry_after(now);
         let without = || match need.what {
             Missing::All(NoKeys::NotLoaded) => {
@@ -157,36 +168,52 @@ impl Guard {
             }
             Missing::Newer => Refusal::because(Reason::KeyUnknown, "kid_unknown"),
         };
-        let KeySource::Fetched(origin) = &need.anchor.keys else {
+        let mut may_bring = keys
+            .feeds()
+            .iter()
+            .enumerate()
+            .filter(|(_, feed)| feed.origin().is_some())
+            .filter(|(_, feed)| need.what == Missing::Newer || feed.usable(now).is_err())
+            .peekable();
+        if may_bring.peek().is_none() {
             return Err(without());
-        };
-        if patience.state != State::Fresh && now >= patience.deadline {
+        }
+        if !patience.is_fresh() && now >= patience.deadline {
             return Err(Refusal::from(Reason::WaitTimedOut).retry_after(retry_after));
         }
-        if !patience.allows(need.what) {
-            return Err(without());
-        }
-        let under_way = self.flights.of_anchor(need.anchor.index);
-        let may_fetch = match need.what {
-            Missing::All(_) => keys.is_due(now),
-            Missing::Newer => keys.may_force(origin, now),
-        };
-        let way = match under_way {
-            Some((flight, details)) if self.options.wakes_others => {
-                Way::Join(flight, details.began)
+        let mut found = None;
+        for (feed, source) in may_bring {
+            if !patience.allows(feed, need.what) {
+                continue;
             }
-            Some(_) if need.what == Missing::Newer => return Err(without()),
-            _ if !may_fetch => return Err(without()),
-            _ if !self.flights.has_room() => return Err(full()),
-            _ => Way::Fetch,
-        };
+            let id = FeedId {
+                issuer: need.slot,
+                feed,
+            };
+            let may_fetch = match need.what {
+                Missing::All(_) => source.is_due(now),
+                Missing::Newer => source.may_force(now),
+            };
+            let way = match self.flights.of_feed(id) {
+                Some((flight, details)) if self.options.wakes_others => {
+                    Way::Join(flight, details.began)
+                }
+                Some(_) if need.what == Missing::Newer => continue,
+                _ if !may_fetch => continue,
+                _ if !self.flights.has_room() => return Err(full()),
+                _ => Way::Fetch,
+            };
+            found = Some((id, way));
+            break;
+        }
+        let found = found.ok_or_else(without)?;
         if !self.waiters.has_room(bytes) {
             return Err(full());
         }
         if need.what == Missing::Newer {
             self.budget.check(Self::source_of(passage), now)?;
         }
-        Ok(way)
+        Ok(found)
     }
 
     /// Gives back what an unknown `kid` cost while its token waited. It is judged anew, and pays again if it is bad.
@@ -196,10 +223,11 @@ impl Guard {
         }
     }
 
-    fn note_forced(&mut self, anchor: usize, now: UnixTime) {
+    fn note_forced(&mut self, feed: FeedId, now: UnixTime) {
         self.metrics.count(Count::KeysUnknownKid);
-        if let Some(keys) = self.keys.get_mut(anchor) {
-            keys.note_forced(now);
+        let keys = self.keys.get_mut(feed.issuer);
+        if let Some(feed) = keys.and_then(|keys| keys.feed_mut(feed.feed)) {
+            feed.note_forced(now);
         }
     }
 }

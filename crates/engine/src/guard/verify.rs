@@ -1,19 +1,18 @@
 //! From a credential to a verified identity: the cache, else cheap checks first and the signature last.
 
 use std::rc::Rc;
-use std::sync::Arc;
 
 use portcullis_jose::{
-    Claims, CompactJws, ExpectedType, KeyError, Limits, RegisteredClaim,
-    check_access_token_profile, check_times, check_type,
+    Claims, CompactJws, ExpectedType, Limits, RegisteredClaim, check_access_token_profile,
+    check_times, check_type,
 };
 
 use super::Guard;
 use crate::budget::{Exhausted, SourceKey};
 use crate::config::Anchor;
 use crate::credential::Credential;
-use crate::identity::{Identity, LivingKey, Unverified, scopes_of};
-use crate::keys::NoKeys;
+use crate::identity::{Identity, Unverified, scopes_of};
+use crate::keys::{Lack, NoKeys};
 use crate::metrics::Count;
 use crate::paused::Passage;
 use crate::reason::Reason;
@@ -31,16 +30,19 @@ pub(super) enum Verification {
 
 /// Keys that are missing.
 pub(super) struct Need {
-    pub(super) anchor: Rc<Anchor>,
+    /// Whose keys.
+    pub(super) issuer: Rc<str>,
+    /// The place of its keys in the guard.
+    pub(super) slot: usize,
     pub(super) what: Missing,
 }
 
 /// What is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
-    /// All keys of the issuer.
+    /// A whole key set of the issuer, or all.
     All(NoKeys),
-    /// Perhaps a newer key: the set that we have does not know the token's `kid`.
+    /// Perhaps a newer key: no set that we have knows the token's `kid`.
     Newer,
 }
 
@@ -74,16 +76,12 @@ impl Guard {
         identity: Rc<Identity>,
         now: UnixTime,
     ) -> Verification {
-        let anchor = Rc::clone(identity.anchor());
         // Keys that are too old to verify with are too old to have verified with.
-        let usable = self
-            .keys
-            .get(anchor.index)
-            .map_or(Err(NoKeys::NotLoaded), |keys| keys.check_usable(now));
-        if let Err(no_keys) = usable {
+        if identity.is_key_too_old(now) {
             return Verification::NeedsKeys(Need {
-                anchor,
-                what: Missing::All(no_keys),
+                issuer: Rc::clone(identity.issuer()),
+                slot: identity.slot(),
+                what: Missing::All(NoKeys::TooOld),
             });
         }
         match Verified::check(identity, now) {
@@ -130,6 +128,8 @@ impl Guard {
             .map_err(|refusal| refusal.claiming(&anchor.issuer))?;
         Ok(Unverified {
             anchor: Rc::clone(anchor),
+            issuer: Rc::clone(&anchor.issuer),
+            slot: anchor.index,
             jws,
             claims,
             scopes,
@@ -143,33 +143,33 @@ impl Guard {
         passage: &mut Passage,
         now: UnixTime,
     ) -> Verification {
-        let anchor = Rc::clone(&token.anchor);
-        let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&anchor.issuer));
+        let (issuer, slot) = (Rc::clone(&token.issuer), token.slot);
+        let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&issuer));
         let need = |what| {
             Verification::NeedsKeys(Need {
-                anchor: Rc::clone(&anchor),
+                issuer: Rc::clone(&issuer),
+                slot,
                 what,
             })
         };
-        let Some(keys) = self.keys.get(anchor.index) else {
+        let Some(keys) = self.keys.get(slot) else {
             return refuse(Reason::StateMissing.into());
         };
         let header = token.jws.header();
-        let candidates = match keys.candidates(now, header.algorithm, header.kid.as_deref()) {
-            Err(no_keys) => return need(Missing::All(no_keys)),
-            Ok(Err(KeyError::UnknownKid)) => return need(Missing::Newer),
-            Ok(Err(error)) => return refuse(error.into()),
-            Ok(Ok(candidates)) => candidates,
+        let living = match keys.candidates(now, header.algorithm, header.kid.as_deref()) {
+            Err(Lack::Keys(no_keys)) => return need(Missing::All(no_keys)),
+            Err(Lack::Newer) => return need(Missing::Newer),
+            Err(Lack::Unfit(error)) => return refuse(error.into()),
+            Err(Lack::Contradictory) => {
+                return refuse(Refusal::because(Reason::KeyAmbiguous, "kid_contradictory"));
+            }
+            Ok(living) => living,
         };
         let source = Self::source_of(passage);
         if let Err(exhausted) = self.budget.check(source, now) {
             return refuse(exhausted.into());
         }
         passage.timed = true;
-        let living: Vec<LivingKey> = candidates
-            .into_iter()
-            .filter_map(|key| Some((Arc::clone(key), keys.life_of(key)?)))
-            .collect();
         match Identity::verify(token, &living, &*self.verifier, &self.config) {
             Ok(identity) => {
                 self.budget.vouch(source, now);

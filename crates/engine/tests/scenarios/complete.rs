@@ -7,7 +7,7 @@ use portcullis_engine::{Count, Reason, Reply, RequestHead, Series, UnixTime};
 use serde_json::{Value, json};
 
 use crate::mint::{forged, key};
-use crate::world::{DAWN, World, document, get, with};
+use crate::world::{DAWN, ISSUER, World, document, get, with};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -193,6 +193,30 @@ fn keys(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn discovery(seen: &mut Seen) {
+    let mut document = document();
+    let issuer = document["issuers"][0].as_object_mut().unwrap();
+    issuer.remove("jwks");
+    issuer.insert("discovery".into(), json!({"cluster": "idp"}));
+    let mut world = World::new(&document);
+    world.start();
+    let metadata = |issuer: &str, uri: &str| json!({"issuer": issuer, "jwks_uri": uri});
+    for body in [
+        json!({}),
+        metadata("https://evil.example.com", "https://login.example.com/"),
+        metadata(ISSUER, "https://evil.example.com/"),
+        metadata(ISSUER, "https://login.example.com/"),
+    ] {
+        world.answer_body(body);
+        world.pass_until_call();
+    }
+    world.answer(Reply::Unreachable);
+    world.pass_until_call();
+    world.answer(Reply::Unreachable);
+    world.pass(SECOND);
+    seen.take(world);
+}
+
 fn floods(seen: &mut Seen) {
     let good = key("a", 1);
     let limits = json!({"limits": {
@@ -224,7 +248,7 @@ fn logins(seen: &mut Seen) {
 #[test]
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
-    for story in [heads, tokens, issuers, keys, floods, logins] {
+    for story in [heads, tokens, issuers, keys, discovery, floods, logins] {
         story(&mut seen);
     }
     // The adapter says these, without a guard.

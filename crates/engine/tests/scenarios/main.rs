@@ -17,6 +17,7 @@ mod clock;
 #[cfg(feature = "conditions")]
 mod complete;
 mod config;
+mod discovery;
 mod documented;
 mod events;
 mod fetching;
@@ -26,6 +27,7 @@ mod mint;
 mod preparing;
 mod rotation;
 mod shadow;
+mod several_sets;
 mod tokens;
 mod waiting;
 mod world;

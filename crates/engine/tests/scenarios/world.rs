@@ -6,7 +6,7 @@ use std::time::Duration;
 use portcullis_engine::Pending;
 use portcullis_engine::{
     Call, Config, Count, FlightId, Forward, Guard, GuardOptions, Outcome, Reason, Reject, Reply,
-    RequestHead, Series, Shadow, Step, UnixTime, WaiterId,
+    RequestHead, Series, Shadow, Step, UnixTime, WaiterId, Work,
 };
 use portcullis_jose::{Software, Verifier};
 use serde_json::{Value, json};
@@ -124,6 +124,7 @@ pub(crate) struct World {
     pub(crate) calls_made: usize,
     paused: BTreeMap<WaiterId, Pending>,
     pub(crate) counts: BTreeMap<String, u64>,
+    pub(crate) notices: Vec<String>,
 }
 
 impl World {
@@ -155,6 +156,7 @@ impl World {
             calls_made: 0,
             paused: BTreeMap::new(),
             counts: BTreeMap::new(),
+            notices: Vec::new(),
         }
     }
 
@@ -261,6 +263,31 @@ impl World {
         got
     }
 
+    /// Answers the oldest call with this body; gives what became of those it woke.
+    pub(crate) fn answer_body(&mut self, body: impl ToString) -> Vec<(WaiterId, Got)> {
+        self.answer(Reply::Response {
+            status: 200,
+            headers: &[],
+            body: body.to_string().as_bytes(),
+        })
+    }
+
+    /// Where the oldest call goes: cluster and URL.
+    pub(crate) fn next_call(&self) -> (String, String) {
+        let (_, call) = &self.calls[0];
+        let part = |wanted| {
+            let found = call.headers.iter().find(|(name, _)| *name == wanted);
+            found.map(|(_, value)| &**value).unwrap()
+        };
+        let url = format!(
+            "{}://{}{}",
+            part(":scheme"),
+            part(":authority"),
+            part(":path")
+        );
+        (call.cluster.to_string(), url)
+    }
+
     /// Answers the oldest call with these keys; gives what became of those it woke.
     pub(crate) fn answer_keys(&mut self, keys: &[&Key]) -> Vec<(WaiterId, Got)> {
         self.answer(Reply::Response {
@@ -281,21 +308,25 @@ impl World {
         reply: Reply<'_>,
     ) -> Vec<(WaiterId, Got)> {
         let rand = self.rand();
-        let woken = self.guard.complete(flight, self.now, rand, reply);
-        self.resume_all(woken)
+        let work = self.guard.complete(flight, self.now, rand, reply);
+        self.note_work(work)
     }
 
     pub(crate) fn tick(&mut self) -> Vec<(WaiterId, Got)> {
         let rand = self.rand();
-        let ticked = self.guard.tick(self.now, rand);
+        let work = self.guard.tick(self.now, rand);
+        self.note_work(work)
+    }
+
+    fn note_work(&mut self, work: Work) -> Vec<(WaiterId, Got)> {
         self.note_calls(
-            ticked
-                .calls
+            work.calls
                 .into_iter()
                 .map(|outgoing| (outgoing.flight, outgoing.call))
                 .collect(),
         );
-        self.resume_all(ticked.woken)
+        self.notices.extend(self.guard.drain_notices());
+        self.resume_all(work.woken)
     }
 
     fn resume_all(&mut self, woken: Vec<WaiterId>) -> Vec<(WaiterId, Got)> {

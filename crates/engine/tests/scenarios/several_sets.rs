@@ -1,0 +1,184 @@
+//! Key sets of several URLs for one issuer: their union, each with a life of its own.
+
+use std::time::Duration;
+
+use portcullis_engine::{Count, Reason, Reply};
+use serde_json::{Value, json};
+
+use crate::mint::{Key, key};
+use crate::world::{World, get, with, with_jwks};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn two_sets() -> Value {
+    with_jwks(json!({
+        "uri": null,
+        "cluster": null,
+        "uris": [
+            {"uri": "https://login.example.com/one", "cluster": "idp"},
+            {"uri": "https://backup.example.com/two", "cluster": "backup"},
+        ],
+    }))
+}
+
+/// Both sets loaded.
+fn started(one: &[&Key], two: &[&Key]) -> World {
+    let mut world = World::new(&two_sets());
+    world.start();
+    assert_eq!(world.calls.len(), 2);
+    assert_eq!(world.next_call().1, "https://login.example.com/one");
+    world.answer_keys(one);
+    assert_eq!(
+        world.next_call(),
+        ("backup".into(), "https://backup.example.com/two".into())
+    );
+    world.answer_keys(two);
+    world
+}
+
+/// Lets both sets be fetched anew, and answers.
+fn refresh(world: &mut World, one: &[&Key], two: &[&Key]) {
+    for _ in 0..601 {
+        world.pass(SECOND);
+        while !world.calls.is_empty() {
+            match world.next_call().0.as_str() {
+                "idp" => world.answer_keys(one),
+                _ => world.answer_keys(two),
+            };
+        }
+    }
+}
+
+fn asks(world: &mut World, key: &Key) -> Option<Reason> {
+    let token = key.sign(&world.claims());
+    world.send(&get("/orders").bearer(&token)).reason()
+}
+
+#[test]
+fn tokens_are_verified_by_the_keys_of_either() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = started(&[&a], &[&b]);
+    assert_eq!(asks(&mut world, &a), Some(Reason::Authenticated));
+    assert_eq!(asks(&mut world, &b), Some(Reason::Authenticated));
+    assert_eq!(world.calls[..].len(), 0);
+}
+
+#[test]
+fn the_sets_share_what_one_set_may_be() {
+    let mut world = World::new(&two_sets());
+    world.start();
+    assert_eq!(world.calls[0].1.max_body, 128 << 10);
+    let long = vec![b' '; (128 << 10) + 1];
+    world.answer(Reply::Response {
+        status: 200,
+        headers: &[],
+        body: &long,
+    });
+    world.tick();
+    assert_eq!(world.count(Count::KeysTooLarge), 1);
+}
+
+#[test]
+fn one_that_fails_takes_nothing_from_the_other() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = World::new(&two_sets());
+    world.start();
+    world.answer(Reply::Unreachable);
+    world.answer_keys(&[&b]);
+    assert_eq!(asks(&mut world, &b), Some(Reason::Authenticated));
+    // Nobody can say that the other does not have this key.
+    assert_eq!(asks(&mut world, &a), Some(Reason::KeysNotLoaded));
+    world.pass(SECOND);
+    world.answer_keys(&[&a]);
+    assert_eq!(asks(&mut world, &a), Some(Reason::Authenticated));
+}
+
+#[test]
+fn a_key_leaves_when_its_own_set_drops_it() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = started(&[&a], &[&b]);
+    let token = a.sign(&with(world.claims(), json!({"exp": world.secs() + 10_000})));
+    world.send(&get("/orders").bearer(&token)).forward();
+    refresh(&mut world, &[], &[&b]);
+    world.pass(31 * SECOND);
+    world.send(&get("/orders").bearer(&token)).waits();
+    assert_eq!(asks(&mut world, &b), Some(Reason::Authenticated));
+}
+
+#[test]
+fn a_key_in_both_lives_as_long_as_one_has_it() {
+    let a = key("a", 1);
+    let mut world = started(&[&a], &[&a]);
+    let token = a.sign(&with(world.claims(), json!({"exp": world.secs() + 10_000})));
+    world.send(&get("/orders").bearer(&token)).forward();
+    refresh(&mut world, &[], &[&a]);
+    world.send(&get("/orders").bearer(&token)).forward();
+}
+
+#[test]
+fn a_kid_with_two_keys_verifies_nothing_and_spoils_nothing_else() {
+    let (a, b, other) = (key("k", 1), key("k", 2), key("b", 3));
+    let mut world = started(&[&a, &other], &[]);
+    let long = with(world.claims(), json!({"exp": world.secs() + 10_000}));
+    let (token, forged, fine) = (a.sign(&long), b.sign(&long), other.sign(&long));
+    world.send(&get("/orders").bearer(&token)).forward();
+    world.send(&get("/orders").bearer(&fine)).forward();
+    refresh(&mut world, &[&a, &other], &[&b]);
+    // Also what the first key had verified.
+    for token in [&token, &forged] {
+        let reject = world.send(&get("/orders").bearer(token)).reject();
+        assert_eq!(reject.outcome().reason(), Reason::KeyAmbiguous);
+        assert!(
+            reject
+                .outcome()
+                .event_line(world.now)
+                .contains("kid_contradictory")
+        );
+    }
+    world.send(&get("/orders").bearer(&fine)).forward();
+    // It is over when one of the sets gives the name up.
+    refresh(&mut world, &[&a, &other], &[]);
+    world.send(&get("/orders").bearer(&token)).forward();
+    assert_eq!(asks(&mut world, &b), Some(Reason::SignatureInvalid));
+}
+
+#[test]
+fn an_unknown_kid_looks_in_one_set_after_the_other_once() {
+    let (a, b, new) = (key("a", 1), key("b", 2), key("c", 3));
+    let mut world = started(&[&a], &[&b]);
+    world.pass(60 * SECOND);
+    let token = new.sign(&world.claims());
+    world.send(&get("/orders").bearer(&token)).waits();
+    assert_eq!(world.calls.len(), 1);
+    let ended = world.answer_keys(&[&a]);
+    ended.into_iter().next().unwrap().1.waits();
+    assert_eq!(world.next_call().0, "backup");
+    world.answer_keys(&[&b, &new]).remove(0).1.forward();
+    assert_eq!(world.count(Count::KeysUnknownKid), 2);
+    // Within the cool-down nothing more is fetched.
+    let unknown = key("d", 4);
+    assert_eq!(asks(&mut world, &unknown), Some(Reason::KeyUnknown));
+    assert!(world.calls.is_empty());
+}
+
+#[test]
+fn a_set_grows_old_by_itself() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = started(&[&a], &[&b]);
+    let long = with(world.claims(), json!({"exp": world.secs() + 100_000}));
+    let (old, fresh) = (a.sign(&long), b.sign(&long));
+    world.send(&get("/orders").bearer(&old)).forward();
+    let until = world.secs() + 4201;
+    while world.secs() < until {
+        world.pass(SECOND);
+        while !world.calls.is_empty() {
+            match world.next_call().0.as_str() {
+                "idp" => world.answer(Reply::Unreachable),
+                _ => world.answer_keys(&[&b]),
+            };
+        }
+    }
+    let reject = world.send(&get("/orders").bearer(&old)).reject();
+    assert_eq!(reject.outcome().reason(), Reason::KeysTooOld);
+    world.send(&get("/orders").bearer(&fresh)).forward();
+}
