@@ -11,6 +11,9 @@ use crate::audit;
 /// Wrong answers that are kept in words.
 const SHOWN: usize = 40;
 
+/// Events that are kept until their answer comes.
+const EARLY: usize = 10_000;
+
 /// Reasons by which the guard may answer 5xx while the issuer fails.
 const EXPLAINED: [&str; 4] = [
     "keys_not_loaded",
@@ -34,6 +37,8 @@ pub(super) struct Findings {
     pub(super) explained: BTreeMap<String, u64>,
     /// Answers 5xx that wait for their audit event: by its id, what it was and whether that moment excuses it.
     pending: BTreeMap<String, (String, bool)>,
+    /// The other way round: events that were read before their answer came, and their reasons.
+    early: BTreeMap<String, String>,
     /// Answers 5xx without a good reason.
     pub(super) unexplained: u64,
     /// All other wrong answers.
@@ -47,6 +52,15 @@ pub(super) struct Findings {
 }
 
 impl Findings {
+    fn settle(&mut self, words: &str, excused: bool, reason: String) {
+        if excused && EXPLAINED.contains(&reason.as_str()) {
+            *self.explained.entry(reason).or_default() += 1;
+        } else {
+            self.unexplained += 1;
+            self.say(format!("{words}: {reason}"));
+        }
+    }
+
     fn say(&mut self, words: String) {
         if self.words.len() < SHOWN {
             self.words.push(words);
@@ -95,9 +109,12 @@ impl Judge {
             .and_then(|urn| urn.strip_prefix("urn:uuid:"));
         let mut findings = self.lock();
         match id {
-            Some(id) => {
-                findings.pending.insert(id.to_owned(), (words, excused));
-            }
+            Some(id) => match findings.early.remove(id) {
+                Some(reason) => findings.settle(&words, excused, reason),
+                None => {
+                    findings.pending.insert(id.to_owned(), (words, excused));
+                }
+            },
             None => {
                 findings.unexplained += 1;
                 findings.say(format!("{words}, which names no event"));
@@ -108,20 +125,23 @@ impl Judge {
     /// Reads log lines: events explain answers.
     pub(super) fn read_log(&self, lines: &[String]) {
         for decision in lines.iter().filter_map(|line| audit::decision(line)) {
-            let Some(id) = decision["id"].as_str() else {
+            let (Some(id), Some(reason)) = (
+                decision["id"].as_str(),
+                audit::told(&decision).map(|told| told.reason),
+            ) else {
                 continue;
             };
             let mut findings = self.lock();
-            let Some((words, excused)) = findings.pending.remove(id) else {
-                continue;
-            };
-            let told = audit::told(&decision);
-            let reason = told.map(|told| told.reason).unwrap_or_default();
-            if excused && EXPLAINED.contains(&reason.as_str()) {
-                *findings.explained.entry(reason).or_default() += 1;
-            } else {
-                findings.unexplained += 1;
-                findings.say(format!("{words}: {reason}"));
+            match findings.pending.remove(id) {
+                Some((words, excused)) => findings.settle(&words, excused, reason),
+                // A client that left never asks for it; the others do at once.
+                None if decision["verdict"] == "error" => {
+                    if findings.early.len() >= EARLY {
+                        findings.early.clear();
+                    }
+                    findings.early.insert(id.to_owned(), reason);
+                }
+                None => {}
             }
         }
     }
@@ -152,7 +172,9 @@ mod tests {
     use super::*;
 
     fn event(id: &str, reason: &str) -> String {
-        format!(r#"info wasm {{"record":"portcullis.decision.1","id":"{id}","reason":"{reason}"}}"#)
+        format!(
+            r#"info wasm {{"record":"portcullis.decision.1","id":"{id}","verdict":"error","reason":"{reason}"}}"#
+        )
     }
 
     fn body(id: &str) -> Vec<u8> {
@@ -172,9 +194,11 @@ mod tests {
             event("c", "state_missing"),
             event("z", "keys_not_loaded"),
         ]);
+        // The log may be read before the answer has come.
+        judge.server_error("late".to_owned(), &body("z"), true);
         let findings = judge.close();
-        assert_eq!(findings.explained.get("keys_not_loaded"), Some(&1));
+        assert_eq!(findings.explained.get("keys_not_loaded"), Some(&2));
         assert_eq!(findings.unexplained, 4, "{:?}", findings.words);
-        assert_eq!(findings.answered(), 5);
+        assert_eq!(findings.answered(), 6);
     }
 }
