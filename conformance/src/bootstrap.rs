@@ -55,16 +55,6 @@ pub fn listener(name: &str, filters: Vec<Value>, cluster: &str) -> Value {
     })
 }
 
-/// The content of a listener file, as file-based LDS reads it.
-pub fn listener_file(version: &str, listeners: &[Value]) -> Value {
-    let resources = listeners.iter().map(|listener| {
-        let mut listener = listener.clone();
-        listener["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-        listener
-    });
-    json!({ "version_info": version, "resources": resources.collect::<Vec<_>>() })
-}
-
 /// The HTTP filter that runs `wasm` with `document` as its configuration. `vm_id` must be unique in the bootstrap
 /// unless two instances are meant to share a virtual machine.
 pub fn guard(vm_id: &str, wasm: &Path, document: &str) -> Value {

@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use host_test::{
-    Clock, HostOptions, Level, Limits, Module, Outcome, PluginConfig, Process, Random, Request,
-    Worker,
+    Clock, HostOptions, Level, Limits, Module, Outcome, Process, Random, Request, Worker,
 };
 
 pub use tokens::Mint;
 
 use crate::random::Random as Dice;
+use crate::wasm;
 
 /// When all of this happens, in Unix seconds: after any build, before the tokens expire.
 pub(crate) const NOW: u64 = 2_000_000_000;
@@ -103,13 +103,6 @@ impl World {
     /// Loads the document, then sends every token once.
     pub fn build(module: &Module, scale: Scale, mint: &Mint) -> Result<Self> {
         let document = document::of(scale, mint);
-        let plugin = PluginConfig {
-            name: "token_guard".to_owned(),
-            root_id: "token_guard".to_owned(),
-            vm_id: "growth".to_owned(),
-            configuration: document.clone().into_bytes(),
-            ..PluginConfig::default()
-        };
         let options = HostOptions {
             clock: Clock::at_seconds(NOW),
             random: Random::Seeded(1),
@@ -124,7 +117,12 @@ impl World {
             ..HostOptions::default()
         };
         let begun = Instant::now();
-        let mut worker = Worker::new(module, plugin, options, &Process::new());
+        let mut worker = Worker::new(
+            module,
+            wasm::plugin("growth", document.as_str()),
+            options,
+            &Process::new(),
+        );
         let started = worker.start();
         let time = begun.elapsed();
         ensure!(

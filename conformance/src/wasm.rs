@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use host_test::profile::{CalloutsFrom, ContextSwitch};
 use host_test::{
     CalloutReply, Clock, HostOptions, Message, Module, Outcome as Stream, PluginConfig, Process,
@@ -37,14 +38,19 @@ impl std::fmt::Debug for Wasm {
     }
 }
 
-/// Compiles the filter that `PORTCULLIS_WASM` names; once a test, it takes a second.
-pub fn compile() -> Result<Module> {
-    compile_file(&crate::environment::wasm()?)
+static WHOLE: LazyLock<Result<Module>> =
+    LazyLock::new(|| compile_file(&crate::environment::wasm()?));
+static MINIMAL: LazyLock<Result<Module>> =
+    LazyLock::new(|| compile_file(&crate::environment::minimal_wasm()?));
+
+/// The filter that `PORTCULLIS_WASM` names, compiled once: it takes seconds.
+pub fn compile() -> Result<&'static Module> {
+    WHOLE.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
 
-/// Compiles the build that `PORTCULLIS_WASM_MINIMAL` names.
-pub fn compile_minimal() -> Result<Module> {
-    compile_file(&crate::environment::minimal_wasm()?)
+/// The build that `PORTCULLIS_WASM_MINIMAL` names, compiled once.
+pub fn compile_minimal() -> Result<&'static Module> {
+    MINIMAL.as_ref().map_err(|error| anyhow!("{error:#}"))
 }
 
 fn compile_file(path: &Path) -> Result<Module> {
@@ -52,23 +58,27 @@ fn compile_file(path: &Path) -> Result<Module> {
     Module::compile(&bytes).with_context(|| format!("{} does not compile", path.display()))
 }
 
+/// The filter with that document in a virtual machine of that name.
+pub fn plugin(vm_id: &str, document: impl Into<Vec<u8>>) -> PluginConfig {
+    PluginConfig {
+        name: "token_guard".to_owned(),
+        root_id: "token_guard".to_owned(),
+        vm_id: vm_id.to_owned(),
+        configuration: document.into(),
+        ..PluginConfig::default()
+    }
+}
+
 impl Wasm {
     /// A fresh virtual machine with that document at that time (Unix seconds).
     /// `configured` says whether the document is one that the filter must take, or refuse.
     pub fn start(module: &Module, document: &str, configured: bool, now: i64) -> Result<Self> {
-        let plugin = PluginConfig {
-            name: "token_guard".to_owned(),
-            root_id: "token_guard".to_owned(),
-            vm_id: "corpus".to_owned(),
-            configuration: document.as_bytes().to_vec(),
-            ..PluginConfig::default()
-        };
         let options = HostOptions {
             clock: Clock::at_seconds(u64::try_from(now)?),
             // Envoy's verify_signature among it: the corpus runs with the host's crypto there, without it elsewhere.
             ..HostOptions::of(module.profile())
         };
-        let mut worker = Worker::new(module, plugin, options, &Process::new());
+        let mut worker = Worker::new(module, plugin("corpus", document), options, &Process::new());
         let started = worker.start();
         ensure!(
             started.configured == configured,

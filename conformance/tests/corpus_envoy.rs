@@ -40,7 +40,7 @@ fn every_case_is_as_natively_and_under_host_test() {
             }
             HostKind::Wasm => runner::play(
                 &case,
-                &mut Wasm::start(&module, document, configured, now)?,
+                &mut Wasm::start(module, document, configured, now)?,
                 now,
             ),
             HostKind::Envoy if case.has_issuer() => {

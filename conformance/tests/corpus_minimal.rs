@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use host_test::{HostOptions, Level, Module, PluginConfig, Process, Worker};
+use host_test::{HostOptions, Level, Module, Process, Worker};
 use portcullis_conformance::case::{self, Case, HostKind};
 use portcullis_conformance::left_out::{Documents, NO_YAML, documents};
 use portcullis_conformance::native::Native;
@@ -12,14 +12,12 @@ use portcullis_conformance::{runner, world};
 
 /// What the filter's errors say that a document made it log; empty: it took it.
 fn refusal(module: &Module, document: &str) -> Vec<String> {
-    let plugin = PluginConfig {
-        name: "token_guard".to_owned(),
-        root_id: "token_guard".to_owned(),
-        vm_id: "minimal".to_owned(),
-        configuration: document.as_bytes().to_vec(),
-        ..PluginConfig::default()
-    };
-    let mut worker = Worker::new(module, plugin, HostOptions::default(), &Process::new());
+    let mut worker = Worker::new(
+        module,
+        wasm::plugin("minimal", document),
+        HostOptions::of(module.profile()),
+        &Process::new(),
+    );
     let started = worker.start();
     let errors: Vec<String> = started
         .logs
@@ -51,16 +49,16 @@ fn what_is_left_out_is_refused_with_its_place_and_where_to_get_it() {
     let module = wasm::compile_minimal().unwrap();
     let mut conditions = 0;
     for (name, (yaml, both)) in worlds().unwrap() {
-        let [mistake] = &refusal(&module, &yaml)[..] else {
+        let [mistake] = &refusal(module, &yaml)[..] else {
             panic!("{name}: YAML is one mistake");
         };
         let (place, what) = mistake.split_once(": ").unwrap();
         assert!(place.starts_with("line 1, column 1"), "{name}: {place}");
         assert_eq!(what, NO_YAML, "{name}");
         if name != "broken" {
-            assert_eq!(refusal(&module, &both.whole), both.mistakes, "{name}");
+            assert_eq!(refusal(module, &both.whole), both.mistakes, "{name}");
             assert!(
-                refusal(&module, &both.without_conditions).is_empty(),
+                refusal(module, &both.without_conditions).is_empty(),
                 "{name}"
             );
         }
@@ -96,7 +94,7 @@ fn every_case_without_conditions_is_judged_as_by_the_whole_build() {
             runner::play(case, &mut host, now)
         };
         let play_minimal = |case: &Case| {
-            let mut host = Wasm::start(&module, document, configured, now)?;
+            let mut host = Wasm::start(module, document, configured, now)?;
             runner::play(case, &mut host, now)
         };
         match (play_natively(&case), play_minimal(&case)) {

@@ -3,12 +3,11 @@
 //! The millisecond is counted in fuel, as the `google` profile of host-test does; a call beyond it would trap.
 
 use anyhow::{Context, Result, ensure};
-use host_test::{
-    Clock, HostOptions, HostProfile, Module, Outcome, PluginConfig, Process, Request, Worker,
-};
+use host_test::{Clock, HostOptions, HostProfile, Module, Outcome, Process, Request, Worker};
 use portcullis_conformance::environment;
 use portcullis_conformance::keys::key;
 use portcullis_conformance::mint::{Recipe, Signer, mint};
+use portcullis_conformance::wasm;
 use serde_json::{Value, json};
 
 /// 2030-01-01: after every build, and the same in every run.
@@ -36,17 +35,17 @@ fn policy() -> Result<Vec<u8>> {
 }
 
 fn worker(module: &Module) -> Result<Worker> {
-    let plugin = PluginConfig {
-        name: "test".to_owned(),
-        configuration: policy()?,
-        ..PluginConfig::default()
-    };
     let options = HostOptions {
         clock: Clock::at_seconds(NOW),
         ..HostOptions::of(HostProfile::GOOGLE)
     };
     ensure!(options.limits.memory_bytes == MEMORY);
-    let mut worker = Worker::new(module, plugin, options, &Process::new());
+    let mut worker = Worker::new(
+        module,
+        wasm::plugin("google", policy()?),
+        options,
+        &Process::new(),
+    );
     let started = worker.start();
     let says = |words: &str| {
         let mut logs = started.logs.iter();

@@ -20,7 +20,7 @@ fn check(direction: Direction, sizes: [usize; 2]) -> Result<()> {
                 size,
                 conditions,
             };
-            let mut world = World::build(&module, scale, &mint)?;
+            let mut world = World::build(module, scale, &mint)?;
             Ok((world.warm_fuel(64)? as f64, world.first_seen() as f64))
         };
         let [few, many] = sizes;

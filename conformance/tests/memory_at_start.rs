@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use host_test::{Clock, HostOptions, Module, PluginConfig, Process, Worker};
+use host_test::{Clock, HostOptions, Module, Process, Worker};
 use portcullis_conformance::left_out::documents;
 use portcullis_conformance::{wasm, world};
 
@@ -25,19 +25,17 @@ fn documents_to_copy() -> std::io::Result<Vec<PathBuf>> {
 
 /// Bytes of memory of a VM that has taken the document, and the fuel that it took.
 fn start(module: &Module, document: &str) -> (usize, u64) {
-    let plugin = PluginConfig {
-        name: "token_guard".to_owned(),
-        root_id: "token_guard".to_owned(),
-        vm_id: "memory".to_owned(),
-        configuration: document.as_bytes().to_vec(),
-        ..PluginConfig::default()
-    };
     // Any time that is not before the build.
     let options = HostOptions {
         clock: Clock::at_seconds(4_000_000_000),
-        ..HostOptions::default()
+        ..HostOptions::of(module.profile())
     };
-    let mut worker = Worker::new(module, plugin, options, &Process::new());
+    let mut worker = Worker::new(
+        module,
+        wasm::plugin("memory", document),
+        options,
+        &Process::new(),
+    );
     let started = worker.start();
     assert!(started.configured, "{started:?}");
     (worker.memory_bytes(), worker.fuel_used())
@@ -63,7 +61,7 @@ fn a_vm_starts_with_under_4_mib() {
     );
     for (name, yaml) in texts {
         let json = documents(&yaml).unwrap().without_conditions;
-        for (build, module, document) in [("whole", &whole, &yaml), ("minimal", &minimal, &json)] {
+        for (build, module, document) in [("whole", whole, &yaml), ("minimal", minimal, &json)] {
             let (memory, fuel) = start(module, document);
             println!("{name:<20} {build:<8} {:>10} {fuel:>14}", memory / 1024);
             assert!(memory < LIMIT, "{name}, {build}: {memory} bytes");

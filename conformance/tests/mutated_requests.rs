@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::num::ParseIntError;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use host_test::{Clock, Connection, HostOptions, Outcome, PluginConfig, Process, Request, Worker};
+use host_test::{Clock, Connection, HostOptions, Outcome, Process, Request, Worker};
 use portcullis_conformance::mutate::{Head, bad_tokens, mutate, plain};
 use portcullis_conformance::oracle::{Seen, may_pass, valid_tokens};
 use portcullis_conformance::random::Random;
@@ -37,19 +37,17 @@ fn no_mutated_request_traps_or_passes_unduly() {
     .unwrap();
     let tokens = valid_tokens(now).unwrap();
     let bad = bad_tokens(now).unwrap();
-    let plugin = PluginConfig {
-        name: "token_guard".to_owned(),
-        root_id: "token_guard".to_owned(),
-        vm_id: "mutants".to_owned(),
-        configuration: world::document("main").unwrap().into_bytes(),
-        ..PluginConfig::default()
-    };
     let clock = Clock::at_seconds(u64::try_from(now).unwrap());
     let options = HostOptions {
         clock,
         ..HostOptions::default()
     };
-    let mut worker = Worker::new(&wasm::compile().unwrap(), plugin, options, &Process::new());
+    let mut worker = Worker::new(
+        wasm::compile().unwrap(),
+        wasm::plugin("mutants", world::document("main").unwrap()),
+        options,
+        &Process::new(),
+    );
     let started = worker.start();
     assert!(started.configured, "{started:?}");
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 use host_test::{
-    Clock, Connection, HostOptions, Module, Outcome, PluginConfig, Process, Random, Request, Worker,
+    Clock, Connection, HostOptions, Module, Outcome, Process, Random, Request, Worker,
 };
 use jsonwebtoken::{Algorithm, Header};
 use portcullis_conformance::keys::key;
+use portcullis_conformance::wasm;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -57,19 +58,17 @@ pub(crate) fn measure(module: &Module) -> Result<BTreeMap<String, Measured>> {
 }
 
 fn play(module: &Module, scenario: &Scenario) -> Result<Measured> {
-    let plugin = PluginConfig {
-        name: "token_guard".to_owned(),
-        root_id: "token_guard".to_owned(),
-        vm_id: "fuel".to_owned(),
-        configuration: scenario.document.to_string().into_bytes(),
-        ..PluginConfig::default()
-    };
     let options = HostOptions {
         clock: Clock::at_seconds(NOW),
         random: Random::Seeded(1),
         ..HostOptions::of(module.profile())
     };
-    let mut worker = Worker::new(module, plugin, options, &Process::new());
+    let mut worker = Worker::new(
+        module,
+        wasm::plugin("fuel", scenario.document.to_string()),
+        options,
+        &Process::new(),
+    );
     let started = worker.start();
     ensure!(started.configured, "refused: {started:?}");
     worker.count_host_calls();

@@ -87,7 +87,7 @@ fn main() -> Result<()> {
             series.largest(),
             begun.elapsed().as_secs_f64()
         );
-        measured.push(series.measure(&module, &mint, arguments.rounds, arguments.requests)?);
+        measured.push(series.measure(module, &mint, arguments.rounds, arguments.requests)?);
     }
     let report = Report {
         rounds: arguments.rounds,
