@@ -7,7 +7,8 @@
 //!    pause (`Call`, `Wait`) and keep the [`Pending`].
 //! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name further calls and the waiters to
 //!    [`Guard::resume`], one by one. [`Guard::cancel`] when a client leaves.
-//! 4. After each of these [`Guard::drain_metrics`] and [`Guard::drain_notices`]; after each decision [`Outcome::event_line`] goes to the log.
+//! 4. After each of these [`Guard::drain_notices`]; after each decision [`Outcome::event_line`] goes to the log.
+//!    [`Guard::drain_metrics`] now and then: on ticks where there is a timer, else after each of these.
 //!
 //! The way of a request is one way, and types carry the proof: a credential becomes a verified identity, that becomes a
 //! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module. A [`Shadow`] lets through where the
