@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use portcullis_engine::Series;
 use serde_json::Value;
 
 /// The settings of every filter in every example, with the file that it stands in.
@@ -77,5 +78,57 @@ fn a_trap_costs_one_request_only() {
             "{}",
             path.display()
         );
+    }
+}
+
+/// A series as Envoy's `stats_tags` show it: each rule that fits takes its first group out of the name, and its second is the
+/// label's value.
+fn labelled(name: &str, rules: &[(String, regex_lite::Regex)]) -> (String, Vec<(String, String)>) {
+    let mut short = name.to_owned();
+    let mut labels = Vec::new();
+    for (label, rule) in rules {
+        if let Some(found) = rule.captures(name) {
+            short = short.replacen(&found[1], "", 1);
+            labels.push((label.clone(), found[2].to_owned()));
+        }
+    }
+    (short, labels)
+}
+
+#[test]
+fn every_series_of_the_guard_has_its_labels_in_prometheus() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/envoy/envoy.yaml");
+    let document: Value = serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rules: Vec<(String, regex_lite::Regex)> = document["stats_config"]["stats_tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| {
+            let text = |member: &str| rule[member].as_str().unwrap();
+            let regex = regex_lite::Regex::new(text("regex")).unwrap();
+            (text("tag_name").to_owned(), regex)
+        })
+        .collect();
+    for series in Series::all() {
+        let name = format!("wasmcustom.{}", series.name());
+        let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let wanted = match series {
+            Series::Decision(reason) | Series::Shadow(reason) => (
+                match series {
+                    Series::Shadow(_) => "wasmcustom.portcullis.shadow".to_owned(),
+                    _ => "wasmcustom.portcullis.decisions".to_owned(),
+                },
+                vec![
+                    label("verdict", reason.verdict().code()),
+                    label("reason", reason.code()),
+                ],
+            ),
+            Series::Latency => (name.clone(), Vec::new()),
+            Series::Count(_) => {
+                let (family, event) = name.rsplit_once('.').unwrap();
+                (family.to_owned(), vec![label("event", event)])
+            }
+        };
+        assert_eq!(labelled(&name, &rules), wanted);
     }
 }
