@@ -17,6 +17,11 @@ pub fn minimal_wasm() -> Result<PathBuf> {
     )
 }
 
+/// The built guests of host-test's tests (variable `PORTCULLIS_GUESTS`).
+pub fn guests() -> Result<PathBuf> {
+    part("PORTCULLIS_GUESTS", "the folder of the built guests")
+}
+
 /// The Envoy binary (variable `PORTCULLIS_ENVOY`).
 pub fn envoy() -> Result<PathBuf> {
     part("PORTCULLIS_ENVOY", "the Envoy binary")

@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 pub use mangle::Mangle;
 pub use recipe::{Recipe, Signer};
 use segments::Segments;
-pub(crate) use segments::{decode_base64url, encode_base64url};
+pub(crate) use segments::decode_base64url;
+pub use segments::encode_base64url;
 
 use crate::bytes_text;
 use crate::keys::{key, public_pem};

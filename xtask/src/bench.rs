@@ -30,8 +30,15 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     }
     let mut bench = Command::new(programs::build_one(workspace, program)?);
     if !asks_for_help {
-        let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
-        bench.env("PORTCULLIS_WASM", dist.filter);
+        let modules = if which == Bench::Envoy {
+            Modules::Measured
+        } else {
+            Modules::Filter
+        };
+        let dist = dist::build(workspace, modules, Choice::Auto)?;
+        bench
+            .env("PORTCULLIS_WASM", dist.filter)
+            .env("PORTCULLIS_GUESTS", dist.guests);
         if loads_servers || which == Bench::Soak {
             bench.env("PORTCULLIS_ENVOY", tools::envoy(workspace)?);
         }

@@ -54,7 +54,7 @@ impl Segments {
 }
 
 /// base64url without padding (RFC 7515 section 2).
-pub(crate) fn encode_base64url(bytes: &[u8]) -> Vec<u8> {
+pub fn encode_base64url(bytes: &[u8]) -> Vec<u8> {
     let mut text = Vec::with_capacity(bytes.len() * 4 / 3 + 3);
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().enumerate().fold(0_u32, |group, (i, byte)| {

@@ -42,6 +42,11 @@ pub(crate) fn hostile() -> &'static Module {
     MODULE.get_or_init(|| compile("guest_hostile.wasm"))
 }
 
+pub(crate) fn least() -> &'static Module {
+    static MODULE: OnceLock<Module> = OnceLock::new();
+    MODULE.get_or_init(|| compile("guest_least.wasm"))
+}
+
 pub(crate) fn options() -> HostOptions {
     HostOptions {
         clock: Clock::at_seconds(NOON),

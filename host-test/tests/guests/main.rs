@@ -1,4 +1,4 @@
-//! The two guests under the host: one that does what filters do, one that does its worst.
+//! The guests under the host: one that does what filters do, one that does its worst, one that does next to nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +12,7 @@
 mod fixture;
 mod hostile;
 mod hosts;
+mod least;
 mod lifecycle;
 mod messages;
 mod surroundings;

@@ -21,8 +21,8 @@ pub(crate) use filter::{Build, FILTER};
 pub(crate) use size::size;
 pub(crate) use toolchain::{Choice, Toolchain};
 
-/// The guests that prove host-test on filters which share no code with ours.
-const GUESTS: [&str; 2] = ["guest-well-behaved", "guest-hostile"];
+/// The guests that prove host-test on filters which share no code with ours, and the one that the guard is measured beside.
+const GUESTS: [&str; 3] = ["guest-well-behaved", "guest-hostile", "guest-least"];
 
 /// Where a build's modules lie, made or not.
 #[derive(Clone, Debug)]
@@ -44,6 +44,8 @@ pub(crate) enum Modules {
     Minimal,
     /// The filter in both builds.
     Filters,
+    /// The whole filter, and the guests.
+    Measured,
     /// Both filters, and the guests of host-test's own tests.
     All,
 }
@@ -51,7 +53,7 @@ pub(crate) enum Modules {
 impl Modules {
     fn has(self, build: Build) -> bool {
         match self {
-            Self::Filter => build == Build::Whole,
+            Self::Filter | Self::Measured => build == Build::Whole,
             Self::Minimal => build == Build::Minimal,
             Self::Filters | Self::All => true,
         }
@@ -71,7 +73,7 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
             filter::build(workspace, &toolchain, build)?;
         }
     }
-    if modules == Modules::All {
+    if matches!(modules, Modules::All | Modules::Measured) {
         // By themselves: built together, their features would change those of the filter.
         let out = workspace.target("wasm");
         compile(

@@ -55,7 +55,7 @@ pub(super) const STAGES: &[Stage] = &[
     },
     Stage {
         name: "host",
-        shows: "the wasm host, with two guests",
+        shows: "the wasm host, with guests of its own",
         run: host,
     },
     Stage {

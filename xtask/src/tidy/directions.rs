@@ -19,7 +19,7 @@ const ABI: &str = "portcullis-abi";
 const HOST: &str = "host-test";
 const CONFORMANCE: &str = "portcullis-conformance";
 
-const DIRECTIONS: [Allowed; 12] = [
+const DIRECTIONS: [Allowed; 13] = [
     Allowed {
         package: JOSE,
         code: &[],
@@ -59,6 +59,11 @@ const DIRECTIONS: [Allowed; 12] = [
     },
     Allowed {
         package: "guest-hostile",
+        code: &[],
+        tests: &[],
+    },
+    Allowed {
+        package: "guest-least",
         code: &[],
         tests: &[],
     },

@@ -33,10 +33,15 @@ pub(crate) struct Dependency {
 }
 
 /// Packages whose lints are their own, because an ABI cannot be met without `unsafe`.
-const OWN_LINTS: [&str; 3] = ["portcullis-abi", "guest-well-behaved", "guest-hostile"];
+const OWN_LINTS: [&str; 4] = [
+    "portcullis-abi",
+    "guest-well-behaved",
+    "guest-hostile",
+    "guest-least",
+];
 
 /// Packages that are wasm modules and nothing else: natively they are only checked.
-const WASM: [&str; 2] = ["guest-well-behaved", "guest-hostile"];
+const WASM: [&str; 3] = ["guest-well-behaved", "guest-hostile", "guest-least"];
 
 /// Reads every package of the workspace and of `fuzz/`, which is a workspace of its own.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Package>> {

@@ -30,6 +30,11 @@ pub(crate) const GUARD_FIRST: &str = "token-guard, first seen";
 /// The same, told to verify signatures by itself.
 pub(crate) const GUARD_ALONE: &str = "token-guard, first seen, no host crypto";
 
+/// A wasm filter that reads the head and does nothing else: what none can go below.
+pub(crate) const LEAST: &str = "least wasm filter: reads the head";
+/// The same, asking Envoy about one signature.
+pub(crate) const LEAST_VERIFYING: &str = "least wasm filter: verifies too";
+
 /// Bytes of cache of the first-seen listeners: a fraction of the tokens that are sent to them.
 const SMALL_CACHE: &str = "64KiB";
 
@@ -70,7 +75,8 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    fn new(
+    /// A contender whose listener has these filters.
+    pub(crate) fn new(
         name: &'static str,
         algorithm: Option<&'static str>,
         filters: Vec<Value>,

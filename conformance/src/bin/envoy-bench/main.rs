@@ -12,6 +12,7 @@
 mod authorizer;
 mod contenders;
 mod filters;
+mod least;
 mod load;
 mod measured;
 mod report;
@@ -82,7 +83,8 @@ fn main() -> Result<()> {
     println!("minting tokens …");
     let tokens = tokens::mint(&scratch)?;
     let authorizer = Authorizer::start()?;
-    let all = contenders::all(&wasm, &tokens, authorizer.address());
+    let mut all = contenders::all(&wasm, &tokens, authorizer.address());
+    all.extend(least::contenders(&tokens)?);
     let wanted = |contender: &Contender| {
         let title = contender.title();
         contender.name == contenders::NO_FILTER

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::contenders::{EXT_AUTHZ, GUARD_FIRST, GUARD_WARM, JWT_AUTHN, NATIVE_PAIR, NO_FILTER};
 use crate::measured::{Field, least, median, most};
 use crate::start::Start;
-use crate::targets::judge;
+use crate::targets::{Judged, judge, judge_floors};
 
 /// The whole run.
 pub(crate) struct Report {
@@ -57,6 +57,11 @@ impl Report {
         for judged in judge(&self.field, self.start.as_ref()) {
             text += &judged.line();
         }
+        let floors = judge_floors(&self.field);
+        if !floors.is_empty() {
+            text += "\nThe same targets for the least that a wasm filter can do: what it misses none can meet on this Envoy\n";
+        }
+        floors.iter().for_each(|judged| text += &judged.line());
         text
     }
 
@@ -80,16 +85,14 @@ impl Report {
                 })
             })
             .collect();
-        let targets: Vec<Value> = judge(&self.field, self.start.as_ref())
-            .iter()
-            .map(super::targets::Judged::json)
-            .collect();
+        let json = |judged: Vec<Judged>| judged.iter().map(Judged::json).collect::<Vec<_>>();
         json!({
             "rounds": self.rounds,
             "seconds": self.seconds,
             "contenders": contenders,
             "start": self.start.as_ref().map(Start::json),
-            "targets": targets,
+            "targets": json(judge(&self.field, self.start.as_ref())),
+            "floors": json(judge_floors(&self.field)),
         })
     }
 

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::contenders::{
-    EXT_AUTHZ, GUARD_ALONE, GUARD_FIRST, GUARD_SILENT, GUARD_WARM, JWT_AUTHN, NATIVE_PAIR,
+    EXT_AUTHZ, GUARD_ALONE, GUARD_FIRST, GUARD_SILENT, GUARD_WARM, JWT_AUTHN, LEAST,
+    LEAST_VERIFYING, NATIVE_PAIR,
 };
 use crate::measured::Field;
 use crate::start::Start;
@@ -70,8 +71,11 @@ pub(crate) struct Judged {
 
 const ALGORITHMS: [&str; 3] = ["RS256", "ES256", "EdDSA"];
 
-/// What is promised: in words, by whom, compared with whom, and the limits for [`ALGORITHMS`].
-const PROMISES: [(&str, &str, &str, [Limit; 3]); 6] = [
+/// In words, who, compared with whom, and the limits for [`ALGORITHMS`].
+type Promise = (&'static str, &'static str, &'static str, [Limit; 3]);
+
+/// What is promised.
+const PROMISES: [Promise; 6] = [
     (
         "warm / jwt_authn with cache + RBAC",
         GUARD_WARM,
@@ -115,34 +119,34 @@ const PROMISES: [(&str, &str, &str, [Limit; 3]); 6] = [
     ),
 ];
 
+/// The same of the least wasm filter: what it misses no wasm filter can meet on this Envoy.
+const FLOORS: [Promise; 3] = [
+    (
+        "least wasm filter, reading / jwt_authn with cache + RBAC",
+        LEAST,
+        NATIVE_PAIR,
+        [Limit::Ratio(1.5); 3],
+    ),
+    (
+        "least wasm filter, verifying / jwt_authn without cache",
+        LEAST_VERIFYING,
+        JWT_AUTHN,
+        [Limit::Ratio(1.0), Limit::Ratio(1.0), Limit::Ratio(1.1)],
+    ),
+    (
+        "HTTP ext_authz / least wasm filter, reading",
+        LEAST,
+        EXT_AUTHZ,
+        [Limit::TimesLess(6.0); 3],
+    ),
+];
+
 /// Milliseconds to live with one guarded listener and one worker.
 const START: f64 = 1000.0;
 
 /// Judges every promise whose contenders took part.
 pub(crate) fn judge(field: &Field, start: Option<&Start>) -> Vec<Judged> {
-    let mut judged = Vec::new();
-    for (what, ours, theirs, limits) in PROMISES {
-        for (algorithm, limit) in ALGORITHMS.into_iter().zip(limits) {
-            let (Some(ours), Some(theirs)) = (
-                field.added_by(ours, Some(algorithm)),
-                field.added_by(theirs, Some(algorithm)),
-            ) else {
-                continue;
-            };
-            let compare = |ours: f64, theirs: f64| match limit {
-                Limit::TimesLess(_) => theirs / ours,
-                Limit::Micros(_) => ours - theirs,
-                Limit::Ratio(_) | Limit::Millis(_) => ours / theirs,
-            };
-            judged.push(Judged {
-                what,
-                algorithm: Some(algorithm),
-                limit,
-                value: compare(ours.median, theirs.median),
-                least: compare(ours.least, theirs.least),
-            });
-        }
-    }
+    let mut judged = compare(field, &PROMISES);
     if let Some((median, least)) = start.and_then(Start::guarded) {
         judged.push(Judged {
             what: "start to live, one guarded listener, one worker",
@@ -151,6 +155,38 @@ pub(crate) fn judge(field: &Field, start: Option<&Start>) -> Vec<Judged> {
             value: median,
             least,
         });
+    }
+    judged
+}
+
+/// Judges the least wasm filter by the same promises.
+pub(crate) fn judge_floors(field: &Field) -> Vec<Judged> {
+    compare(field, &FLOORS)
+}
+
+fn compare(field: &Field, promises: &[Promise]) -> Vec<Judged> {
+    let mut judged = Vec::new();
+    for &(what, ours, theirs, limits) in promises {
+        for (algorithm, limit) in ALGORITHMS.into_iter().zip(limits) {
+            let (Some(ours), Some(theirs)) = (
+                field.added_by(ours, Some(algorithm)),
+                field.added_by(theirs, Some(algorithm)),
+            ) else {
+                continue;
+            };
+            let relate = |ours: f64, theirs: f64| match limit {
+                Limit::TimesLess(_) => theirs / ours,
+                Limit::Micros(_) => ours - theirs,
+                Limit::Ratio(_) | Limit::Millis(_) => ours / theirs,
+            };
+            judged.push(Judged {
+                what,
+                algorithm: Some(algorithm),
+                limit,
+                value: relate(ours.median, theirs.median),
+                least: relate(ours.least, theirs.least),
+            });
+        }
     }
     judged
 }

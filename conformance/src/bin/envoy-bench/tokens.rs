@@ -37,6 +37,8 @@ pub(crate) struct Minted {
     pub(crate) same: PathBuf,
     /// A script that sends another token with every request.
     pub(crate) fresh: PathBuf,
+    /// The one token.
+    pub(crate) token: String,
 }
 
 /// Mints all tokens and writes the scripts.
@@ -59,6 +61,7 @@ pub(crate) fn mint(scratch: &Scratch) -> Result<Tokens> {
             name,
             same: write_script(scratch, &format!("{name}-same.lua"), &tokens[..1])?,
             fresh: write_script(scratch, &format!("{name}-fresh.lua"), &tokens)?,
+            token: tokens.into_iter().next().context("no token")?,
         });
     }
     Ok(Tokens {
