@@ -31,6 +31,9 @@ pub struct Options {
     pub kept_log_lines: usize,
     /// How long a replaced listener goes on serving the connections it has; Envoy's default is ten minutes.
     pub drain: Option<Duration>,
+    /// Envoy is killed when the thread that started it ends, however that happens: a program that is itself killed drops nothing.
+    /// Needs `setpriv` of util-linux. Not for tests that start Envoy on one thread and use it on another.
+    pub ends_with_thread: bool,
 }
 
 impl Default for Options {
@@ -42,6 +45,7 @@ impl Default for Options {
             log_format: "%L %n %v".to_owned(),
             kept_log_lines: usize::MAX,
             drain: None,
+            ends_with_thread: false,
         }
     }
 }
@@ -94,7 +98,7 @@ impl Envoy {
             ["--drain-time-s".to_owned(), seconds]
         });
         let drain = drain.into_iter().flatten();
-        let mut child = Command::new(crate::environment::envoy()?)
+        let mut child = program(options)?
             .arg("--config-path")
             .arg(&config)
             .args([
@@ -270,6 +274,17 @@ impl Drop for Envoy {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Envoy, by itself or through a program that asks the kernel to end it and then becomes it.
+fn program(options: &Options) -> Result<Command> {
+    let envoy = crate::environment::envoy()?;
+    if !options.ends_with_thread {
+        return Ok(Command::new(envoy));
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "--"]).arg(envoy);
+    Ok(command)
 }
 
 /// Reads Envoy's log for as long as it lives; a pipe that nobody reads would stop it.

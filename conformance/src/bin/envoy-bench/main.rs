@@ -164,6 +164,7 @@ impl Stage {
                 component_log_level: format!("wasm:{level}"),
                 // Lines are read from a pipe, as a container's are; nobody looks at them afterwards.
                 kept_log_lines: 100,
+                ends_with_thread: true,
                 ..Options::default()
             };
             let clusters = filters::clusters(authorizer.address());

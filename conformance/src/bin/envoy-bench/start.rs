@@ -86,6 +86,7 @@ fn once(contender: &Contender, workers: u32) -> Result<Live> {
     let options = Options {
         concurrency: workers,
         component_log_level: "wasm:warning".to_owned(),
+        ends_with_thread: true,
         ..Options::default()
     };
     let bootstrap = bootstrap(vec![contender.listener.clone()], Vec::new());
@@ -104,6 +105,7 @@ fn traced(contender: &Contender) -> Result<Parts> {
         component_log_level: "wasm:trace".to_owned(),
         // Seconds since 1970 with six digits, thread, message.
         log_format: "%E.%f %t %v".to_owned(),
+        ends_with_thread: true,
         ..Options::default()
     };
     let bootstrap = bootstrap(vec![contender.listener.clone()], Vec::new());
