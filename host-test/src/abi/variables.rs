@@ -77,9 +77,11 @@ fn variable_of(stream: &Stream, name: &str) -> Value {
         "args" => query.get(1..),
         "scheme" => headers.get(":scheme"),
         "request_method" => headers.get(":method"),
-        // Without port and in lower case, as nginx has it.
+        // The client's, which stands in `host` (ngx_wasm shows the server's own name as `:authority`), without port and in lower
+        // case, as nginx has it.
         "host" => {
-            let authority = headers.get(":authority").ok_or(Status::NotFound)?;
+            let authority = headers.get("host").or_else(|| headers.get(":authority"));
+            let authority = authority.ok_or(Status::NotFound)?;
             let end = authority
                 .iter()
                 .rposition(|byte| matches!(byte, b':' | b']'));
