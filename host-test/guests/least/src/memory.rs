@@ -55,5 +55,5 @@ pub(crate) fn holds(at: u32, size: u32, wanted: [u8; 2]) -> bool {
     let offset = at.saturating_sub(address(0));
     let word = MEMORY.get(usize::try_from(offset / 4).unwrap_or(usize::MAX));
     let [first, second, ..] = word.map_or(0, |word| word.load(Relaxed)).to_le_bytes();
-    size == 2 && offset % 4 == 0 && [first, second] == wanted
+    size == 2 && offset.is_multiple_of(4) && [first, second] == wanted
 }
