@@ -217,7 +217,7 @@ fn edited<'a>(
         .collect();
     for (name, value) in set {
         kept.retain(|(known, _)| known != name.as_bytes());
-        kept.push((name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        kept.push((name.as_bytes().to_vec(), value.to_vec()));
     }
     let path = kept
         .iter()

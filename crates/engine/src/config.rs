@@ -1,6 +1,7 @@
 //! The configuration: one document, parsed and checked whole before anything uses it.
 
 mod anchor;
+mod credentials;
 mod identity_headers;
 mod jwks;
 mod key_origin;
@@ -13,7 +14,8 @@ use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
 pub(crate) use anchor::Anchor;
-pub(crate) use identity_headers::{IdentityHeaders, Source, folds_together};
+pub(crate) use credentials::{At, Credentials, Role};
+pub(crate) use identity_headers::{IdentityHeader, IdentityHeaders, Source};
 pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
@@ -33,6 +35,7 @@ pub(crate) enum Audit {
 #[derive(Debug)]
 pub struct Config {
     pub(crate) anchors: Vec<Rc<Anchor>>,
+    pub(crate) credentials: Credentials,
     pub(crate) policy: Policy,
     pub(crate) identity_headers: IdentityHeaders,
     pub(crate) forward_credential: bool,
@@ -125,14 +128,21 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         .field("issuers")
         .map(|field| issuer_names(&field))
         .unwrap_or_default();
+    let credentials = document
+        .optional("credentials", |field| credentials::read(field, &names))
+        .unwrap_or_default();
+    let credential_names = document
+        .field("credentials")
+        .and_then(|field| keys_of(&field))
+        .unwrap_or_else(|| credentials.names());
     let policy = Policy::compile(
         document,
         Names {
             issuers: &names,
-            credentials: &["bearer"],
+            credentials: &credential_names,
         },
     );
-    let upstream = read_upstream(document, names.len());
+    let upstream = read_upstream(document, names.len(), &credentials);
     let realm = document.or("realm", "api", read_realm);
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
     let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
@@ -142,6 +152,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
     let (identity_headers, forward_credential) = upstream;
     Some(Config {
         anchors: anchors?,
+        credentials,
         policy: policy?,
         identity_headers,
         forward_credential,
@@ -193,10 +204,26 @@ fn issuer_names<'d>(field: &Field<'d>) -> Vec<&'d str> {
         .collect()
 }
 
-fn read_upstream(document: &mut Section<'_>, issuers: usize) -> (IdentityHeaders, bool) {
+/// The names of credentials, those of broken entries too, for the same reason.
+fn keys_of<'d>(field: &Field<'d>) -> Option<Vec<&'d str>> {
+    match field.value() {
+        Value::Map(entries) if !entries.is_empty() => {
+            Some(entries.iter().map(|entry| entry.key.as_str()).collect())
+        }
+        _ => None,
+    }
+}
+
+fn read_upstream(
+    document: &mut Section<'_>,
+    issuers: usize,
+    credentials: &Credentials,
+) -> (IdentityHeaders, bool) {
     let read = document.optional("upstream", |field| {
         let mut section = field.section()?;
-        let headers = section.optional("set", |field| identity_headers::read(field, issuers));
+        let headers = section.optional("set", |field| {
+            identity_headers::read(field, issuers, credentials)
+        });
         let forward = section.or("forward_credential", false, Field::boolean);
         Some((headers.unwrap_or_default(), forward))
     });

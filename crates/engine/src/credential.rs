@@ -1,61 +1,112 @@
-//! The credential of a request: what `Authorization` holds, as yet unproven.
+//! The credentials of a request: what stands in their places, as yet unproven.
 
+use crate::config::{At, Credentials};
 use crate::reason::Reason;
 
-/// A bearer token as it came (RFC 6750 section 2.1). Proves nothing.
+/// Where a token came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// As which credential it came, by place in the document.
+    pub(crate) credential: usize,
+    /// In which place.
+    pub(crate) place: usize,
+}
+
+/// What stands in the places of credentials, as it came.
+#[derive(Debug, Default)]
+pub(crate) struct Shown<'h> {
+    first: Option<(usize, &'h [u8])>,
+    /// Mostly empty, which takes no allocation.
+    further: Vec<(usize, &'h [u8])>,
+}
+
+impl<'h> Shown<'h> {
+    /// Notes a value. Places that share a header show under the first of them.
+    pub(crate) fn push(&mut self, place: usize, value: &'h [u8]) {
+        match self.first {
+            None => self.first = Some((place, value)),
+            Some(_) => self.further.push((place, value)),
+        }
+    }
+
+    fn of(&self, place: usize) -> impl Iterator<Item = &'h [u8]> + '_ {
+        let all = self.first.iter().chain(&self.further);
+        all.filter(move |(found, _)| *found == place)
+            .map(|(_, value)| *value)
+    }
+}
+
+/// A token as it came (RFC 6750 section 2). Proves nothing.
 #[derive(Clone, Copy)]
 pub(crate) struct Credential<'h> {
     token: &'h [u8],
+    origin: Origin,
 }
 
 impl<'h> Credential<'h> {
-    /// Reads the values of all `Authorization` headers.
+    /// Takes one of the document's credentials from where it stands.
     ///
     /// # Errors
-    /// Why there is something there that is no bearer token.
-    pub(crate) fn extract(first: Option<&'h [u8]>, further: bool) -> Result<Option<Self>, Reason> {
-        let Some(value) = first else { return Ok(None) };
-        // RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each request." Which
-        // of two headers the upstream would read is anybody's guess.
-        if further {
-            return Err(Reason::CredentialRepeated);
+    /// Why there is something there that is no token.
+    pub(crate) fn extract(
+        credentials: &Credentials,
+        credential: usize,
+        shown: &Shown<'h>,
+    ) -> Result<Option<Self>, Reason> {
+        let mut found = None;
+        for (index, place) in credentials.places().iter().enumerate() {
+            if place.credential != credential {
+                continue;
+            }
+            let mut values = shown.of(place.shares.unwrap_or(index));
+            let Some(value) = values.next() else { continue };
+            // RFC 6750 section 2: "Clients MUST NOT use more than one method to transmit the token in each request." Which
+            // of two headers the upstream would read is anybody's guess.
+            if values.next().is_some() {
+                return Err(Reason::CredentialRepeated);
+            }
+            let token = match &place.at {
+                At::Scheme { scheme, .. } => {
+                    token_of_scheme(value, scheme, place.shares.unwrap_or(index), credentials)?
+                }
+                At::Header { prefix, .. } | At::Cookie { prefix, .. } => {
+                    Some(token_behind(trim(value), prefix)?)
+                }
+                At::Query { .. } => Some(token_behind(value, "")?),
+            };
+            let Some(token) = token else { continue };
+            let origin = Origin {
+                credential,
+                place: index,
+            };
+            if found.replace(Self { token, origin }).is_some() {
+                return Err(Reason::CredentialRepeated);
+            }
         }
-        let value = trim(value);
-        let scheme_end = value
-            .iter()
-            .position(|byte| *byte == b' ')
-            .unwrap_or(value.len());
-        let (scheme, rest) = value
-            .split_at_checked(scheme_end)
-            .ok_or(Reason::CredentialMalformed)?;
-        if scheme.is_empty() || !scheme.iter().all(|byte| is_token_char(*byte)) {
-            return Err(Reason::CredentialMalformed);
-        }
-        // RFC 9110 section 11.1: the scheme is case-insensitive.
-        if !scheme.eq_ignore_ascii_case(b"Bearer") {
-            return Err(if joins_bearer(rest) {
-                Reason::CredentialRepeated
-            } else {
-                Reason::CredentialSchemeUnsupported
-            });
-        }
-        // credentials = "Bearer" 1*SP b64token
-        let token = rest
-            .get(rest.iter().take_while(|byte| **byte == b' ').count()..)
-            .unwrap_or_default();
-        if token.is_empty() {
-            return Err(Reason::CredentialMalformed);
-        }
-        Ok(Some(Self { token }))
+        Ok(found)
     }
 
     /// The token of a request that waited.
-    pub(crate) const fn of_paused(token: &'h [u8]) -> Self {
-        Self { token }
+    pub(crate) const fn of_paused(token: &'h [u8], origin: Origin) -> Self {
+        Self { token, origin }
     }
 
     pub(crate) const fn token(&self) -> &'h [u8] {
         self.token
+    }
+
+    pub(crate) const fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Whether both are one token: INVARIANT: one token never counts for two credentials. What it says is compared and not its
+    /// signature, which whoever has one of some algorithms can spell in a second way.
+    pub(crate) fn is_same_token(&self, other: &Self) -> bool {
+        fn said(token: &[u8]) -> &[u8] {
+            let end = token.iter().rposition(|byte| *byte == b'.');
+            end.and_then(|end| token.get(..end)).unwrap_or(token)
+        }
+        said(self.token) == said(other.token)
     }
 
     /// Checks that the token is one `b64token` (RFC 6750 section 2.1). A cached token passed this when it came first.
@@ -78,6 +129,52 @@ impl<'h> Credential<'h> {
             Reason::CredentialMalformed
         })
     }
+}
+
+/// The token behind a scheme (RFC 9110 section 11.4); `None` if the scheme is that of another place in this header.
+fn token_of_scheme<'h>(
+    value: &'h [u8],
+    wanted: &str,
+    header: usize,
+    credentials: &Credentials,
+) -> Result<Option<&'h [u8]>, Reason> {
+    let value = trim(value);
+    let scheme_end = value
+        .iter()
+        .position(|byte| *byte == b' ')
+        .unwrap_or(value.len());
+    let (scheme, rest) = value
+        .split_at_checked(scheme_end)
+        .ok_or(Reason::CredentialMalformed)?;
+    if scheme.is_empty() || !scheme.iter().all(|byte| is_token_char(*byte)) {
+        return Err(Reason::CredentialMalformed);
+    }
+    // RFC 9110 section 11.1: the scheme is case-insensitive.
+    if !scheme.eq_ignore_ascii_case(wanted.as_bytes()) {
+        return if joins(rest, wanted) {
+            Err(Reason::CredentialRepeated)
+        } else if credentials.knows_scheme(header, scheme) {
+            Ok(None)
+        } else {
+            Err(Reason::CredentialSchemeUnsupported)
+        };
+    }
+    // credentials = "Bearer" 1*SP b64token
+    let token = rest
+        .get(rest.iter().take_while(|byte| **byte == b' ').count()..)
+        .unwrap_or_default();
+    if token.is_empty() {
+        return Err(Reason::CredentialMalformed);
+    }
+    Ok(Some(token))
+}
+
+/// The token behind a prefix that must be there.
+fn token_behind<'h>(value: &'h [u8], prefix: &str) -> Result<&'h [u8], Reason> {
+    value
+        .strip_prefix(prefix.as_bytes())
+        .filter(|token| !token.is_empty())
+        .ok_or(Reason::CredentialMalformed)
 }
 
 /// Optional white space around a field value (RFC 9110 section 5.5).
@@ -135,12 +232,14 @@ const fn is_tchar(byte: u8) -> bool {
         )
 }
 
-/// Whether a comma joins a bearer credential to one of another scheme.
-fn joins_bearer(rest: &[u8]) -> bool {
+/// Whether a comma joins a credential of this scheme to one of another.
+fn joins(rest: &[u8], scheme: &str) -> bool {
     rest.split(|byte| *byte == b',').skip(1).any(|part| {
-        trim(part)
-            .get(..7)
-            .is_some_and(|start| start.eq_ignore_ascii_case(b"Bearer "))
+        let part = trim(part);
+        part.split_at_checked(scheme.len())
+            .is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(scheme.as_bytes()) && rest.first() == Some(&b' ')
+            })
     })
 }
 
@@ -148,9 +247,14 @@ fn joins_bearer(rest: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn extract<'h>(values: &[&'h [u8]]) -> Result<Option<Credential<'h>>, Reason> {
+        let mut shown = Shown::default();
+        values.iter().for_each(|value| shown.push(0, value));
+        Credential::extract(&Credentials::default(), 0, &shown)
+    }
+
     fn read(value: &str) -> Result<Option<&[u8]>, Reason> {
-        let found = Credential::extract(Some(value.as_bytes()), false)?;
-        found
+        extract(&[value.as_bytes()])?
             .map(|credential| credential.check_characters().map(|()| credential.token()))
             .transpose()
     }
@@ -164,7 +268,7 @@ mod tests {
             read("Bearer a-._~+/0=="),
             Ok(Some(b"a-._~+/0==".as_slice()))
         );
-        assert!(matches!(Credential::extract(None, false), Ok(None)));
+        assert!(matches!(extract(&[]), Ok(None)));
     }
 
     #[test]
@@ -194,7 +298,7 @@ mod tests {
             assert_eq!(read(value), Err(reason), "{value:?}");
         }
         assert!(matches!(
-            Credential::extract(Some(b"Bearer a"), true),
+            extract(&[b"Bearer a", b"Bearer a"]),
             Err(Reason::CredentialRepeated)
         ));
     }

@@ -8,6 +8,7 @@ use crate::time::UnixTime;
 
 // Longest values, escaped, in bytes. With names, punctuation and fixed parts a line stays below 1,800 bytes, which a test
 // holds: ngx cuts its log lines at 2,048 and writes about 200 of its own.
+const LINE: usize = 1800;
 const ROUTE: usize = 128;
 const ISSUER: usize = 256;
 const SUBJECT: usize = 256;
@@ -42,6 +43,7 @@ impl Outcome {
         line.push('"');
         field(&mut line, "cause", self.cause, 64);
         field(&mut line, "route", self.route.as_deref(), ROUTE);
+        field(&mut line, "credential", self.credential.as_deref(), 32);
         if let Some(identity) = &self.identity {
             field(&mut line, "issuer", Some(identity.issuer()), ISSUER);
             field(&mut line, "subject", identity.subject(), SUBJECT);
@@ -82,8 +84,47 @@ impl Outcome {
         line.push_str(r#","latency_us":"#);
         let latency = self.latency(ended).as_micros();
         push_decimal(&mut line, u64::try_from(latency).unwrap_or(u64::MAX), 0);
+        self.push_further(&mut line);
         line.push('}');
         line
+    }
+}
+
+impl Outcome {
+    /// The further tokens that the permission rests on. What the line has no room for is counted.
+    fn push_further(&self, line: &mut String) {
+        // `,"further":[` and `],"further_left_out":8}`; `,{"credential":"`, `","issuer":"`, `","subject":"` and `"}`.
+        const AROUND: usize = 40;
+        const OF_EACH: usize = 50;
+        let mut left = self.further.len();
+        if left == 0 {
+            return;
+        }
+        let mut begun = ",\"further\":[";
+        for (name, identity) in &self.further {
+            let room = LINE.saturating_sub(line.len()).saturating_sub(AROUND);
+            let most = room.checked_div(left).unwrap_or(0);
+            let most = most.saturating_sub(name.len().saturating_add(OF_EACH)) / 2;
+            if most < 16 {
+                break;
+            }
+            line.push_str(begun);
+            begun = ",";
+            line.push_str("{\"credential\":\"");
+            line.push_str(name);
+            line.push('"');
+            field(line, "issuer", Some(identity.issuer()), most.min(ISSUER));
+            field(line, "subject", identity.subject(), most.min(SUBJECT));
+            line.push('}');
+            left = left.saturating_sub(1);
+        }
+        if begun == "," {
+            line.push(']');
+        }
+        if left > 0 {
+            line.push_str(",\"further_left_out\":");
+            push_decimal(line, u64::try_from(left).unwrap_or(u64::MAX), 0);
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! The one value that lets a request through, and the changes that it makes to the request.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
+use crate::config::Config;
 use crate::identity_values::Values;
-use crate::outcome::Outcome;
+use crate::non_empty::NonEmpty;
+use crate::outcome::{Outcome, Seen};
+use crate::parts::Parts;
 use crate::permit::Permit;
+use crate::verified::Verified;
 
 /// Lets a request through. Only the engine makes one, from a permit.
 #[derive(Debug)]
@@ -15,36 +20,76 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// INVARIANT: the only way to a `Forward`, and it takes a [`Permit`]. The credential goes on only with an identity,
-    /// and only if `forward_credential`.
+    /// INVARIANT: the only way to a `Forward`, and it takes a [`Permit`]. A credential goes on only if the permit rests on it,
+    /// and only if the document says so.
     pub(crate) fn grant(
         permit: Permit,
         stripped: Stripped,
-        path: Option<Box<str>>,
-        forward_credential: bool,
+        config: &Config,
         mut outcome: Outcome,
     ) -> Self {
-        let identity = outcome.permitted(permit);
+        outcome.permitted(&permit, &config.credentials);
+        let verified = permit.into_verified();
+        let credentials = &config.credentials;
+        // The places whose content goes on.
+        let kept = |place: usize| {
+            let mut origins = verified
+                .iter()
+                .flat_map(NonEmpty::iter)
+                .map(Verified::origin);
+            origins.any(|origin| {
+                origin.place == place
+                    && credentials.forwards(origin.credential, config.forward_credential)
+            })
+        };
         let Stripped {
             mut remove,
-            credential,
+            mut credential,
             connection,
+            cookies,
+            query,
         } = stripped;
-        if identity.is_none() || !forward_credential {
-            if remove.is_empty() {
-                remove = credential;
-            } else {
-                remove.extend(credential);
+        for (index, place) in credentials.places().iter().enumerate() {
+            if let Some(header) = place.at.header().filter(|_| kept(index)) {
+                credential.retain(|name| !name.eq_ignore_ascii_case(header.as_bytes()));
             }
         }
-        // Verified identities have values; one without would set nothing.
-        let set = identity
+        if remove.is_empty() {
+            remove = credential;
+        } else {
+            remove.extend(credential);
+        }
+        let mut cookie = None;
+        if let Some((names, parts)) = cookies.map(|cookies| *cookies)
+            && let Some(rest) = parts.without(kept)
+        {
+            remove.extend(names);
+            cookie = Some(rest.into_boxed_slice()).filter(|rest| !rest.is_empty());
+        }
+        let path = match &outcome.request {
+            Seen::Whole(request) => {
+                let shorter = query.and_then(|parts| parts.without(kept));
+                shorter.map_or_else(
+                    || request.path.rewritten().map(Box::from),
+                    |rest| Some(with_query(request.path.as_str(), &rest)),
+                )
+            }
+            Seen::Raw { .. } => None,
+        };
+        let mut further = Vec::new();
+        for one in verified.iter().flat_map(NonEmpty::iter) {
+            further.extend(one.identity().values_as(one.origin().credential).cloned());
+        }
+        // Permitted identities have values; one without would set nothing.
+        let set = verified
             .as_ref()
-            .and_then(|identity| identity.values().ok().cloned());
+            .and_then(|verified| verified.first.identity().values().ok().cloned());
         Self {
             edits: Edits {
                 remove,
                 set,
+                further,
+                cookie,
                 connection,
                 path,
             },
@@ -68,15 +113,33 @@ impl Forward {
     }
 }
 
+/// A target without some of its query.
+fn with_query(path: &str, query: &[u8]) -> Box<str> {
+    let mut target = path.to_owned();
+    if !query.is_empty() {
+        target.push('?');
+        // The query of a good head is ASCII.
+        target.push_str(&String::from_utf8_lossy(query));
+    }
+    target.into()
+}
+
+/// Names of headers, as they came.
+type Names = Vec<Cow<'static, [u8]>>;
+
 /// What must not reach the upstream as the client sent it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stripped {
     /// Names of headers that pose as identity headers, as they came.
     pub(crate) remove: Vec<Cow<'static, [u8]>>,
-    /// The name of the credential's header, as it came, once for each spelling.
+    /// The names of credentials' headers and of what poses as them, as they came, once for each spelling.
     pub(crate) credential: Vec<Cow<'static, [u8]>>,
     /// What `Connection` must say instead, lest the next hop drops what we set.
     pub(crate) connection: Option<Box<str>>,
+    /// The names of `Cookie` headers as they came, and the cookies, if credentials are among them.
+    pub(crate) cookies: Option<Box<(Names, Parts)>>,
+    /// The query, if credentials are in it.
+    pub(crate) query: Option<Box<Parts>>,
 }
 
 impl Stripped {
@@ -87,7 +150,9 @@ impl Stripped {
             .iter()
             .chain(&self.credential)
             .map(|name| name.len().saturating_add(32));
-        names.fold(
+        let cookies = self.cookies.as_ref().map_or(0, |cookies| cookies.1.bytes());
+        let query = self.query.as_ref().map_or(0, |query| query.bytes());
+        names.chain([cookies, query]).fold(
             self.connection.as_ref().map_or(0, |value| value.len()),
             usize::saturating_add,
         )
@@ -99,6 +164,10 @@ impl Stripped {
 pub struct Edits {
     remove: Vec<Cow<'static, [u8]>>,
     set: Option<Values>,
+    /// What is made from tokens of named credentials.
+    further: Vec<(Rc<str>, Box<str>)>,
+    /// The cookies that stay, where one had to go.
+    cookie: Option<Box<[u8]>>,
     connection: Option<Box<str>>,
     path: Option<Box<str>>,
 }
@@ -109,21 +178,19 @@ impl Edits {
         self.remove.iter().map(|name| &**name)
     }
 
-    /// Headers to set, replacing any of the same name; lower-case names, values without control characters. A failure
-    /// to set one must reject.
-    pub fn set(&self) -> impl Iterator<Item = (&str, &str)> {
-        let identity = self
-            .set
-            .iter()
-            .flat_map(|set| set.iter())
-            .map(|(name, value)| (&**name, &**value));
+    /// Headers to set, replacing any of the same name; lower-case names, values without control characters (other cookies
+    /// than the guard's go on as the bytes that came). A failure to set one must reject.
+    pub fn set(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let identity = self.set.iter().flat_map(|set| set.iter());
+        let identity = identity
+            .chain(&self.further)
+            .map(|(name, value)| (&**name, value.as_bytes()));
+        let connection = self.connection.as_deref().map(str::as_bytes);
+        let path = self.path.as_deref().map(str::as_bytes);
         identity
-            .chain(
-                self.connection
-                    .as_deref()
-                    .map(|value| ("connection", value)),
-            )
-            .chain(self.path.as_deref().map(|value| (":path", value)))
+            .chain(self.cookie.as_deref().map(|value| ("cookie", value)))
+            .chain(connection.map(|value| ("connection", value)))
+            .chain(path.map(|value| (":path", value)))
     }
 
     /// Whether there is nothing to change.

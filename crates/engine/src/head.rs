@@ -10,7 +10,7 @@ use std::fmt;
 use portcullis_policy::{CanonicalPath, path};
 
 use crate::config::Config;
-use crate::credential::is_token_char;
+use crate::credential::{Shown, is_token_char};
 use crate::forward::Stripped;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -103,9 +103,8 @@ impl Request {
 pub(crate) struct Head<'h> {
     pub(crate) request: Box<Request>,
     pub(crate) stripped: Stripped,
-    /// The value of the first `Authorization`, and whether there are more.
-    pub(crate) authorization: Option<&'h [u8]>,
-    pub(crate) further_authorization: bool,
+    /// What stands in the places of credentials.
+    pub(crate) shown: Shown<'h>,
 }
 
 impl<'h> Head<'h> {
@@ -153,8 +152,7 @@ impl<'h> Head<'h> {
         Ok(Self {
             request: Box::new(request),
             stripped: scanned.stripped,
-            authorization: scanned.authorization,
-            further_authorization: scanned.further_authorization,
+            shown: scanned.shown,
         })
     }
 }

@@ -6,7 +6,7 @@ use portcullis_jose::{Claims, CompactJws, SignatureError, Validity, Verifier};
 use serde_json::{Map, Value};
 
 use crate::config::{Anchor, Config};
-use crate::identity_values::{self, Unfit, Values};
+use crate::identity_values::{self, NamedValue, Unfit, Values};
 use crate::keys::{Life, LivingKey};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -30,6 +30,8 @@ pub(crate) struct Identity {
     audiences: Vec<String>,
     scopes: Vec<String>,
     values: Result<Values, Unfit>,
+    /// What becomes of it where it comes as a named credential.
+    named: Box<[NamedValue]>,
     life: Rc<Life>,
     heap_bytes: usize,
 }
@@ -79,6 +81,7 @@ impl Identity {
         } = token;
         let audiences: Vec<String> = claims.audiences().map(str::to_owned).collect();
         let values = identity_values::render(config, &issuer, &claims, &scopes);
+        let named = identity_values::render_named(config, &issuer, &claims, &scopes);
         let owned = |text: Option<&str>| text.map(Box::<str>::from);
         let (subject, jwt_id) = (owned(claims.subject()), owned(claims.jwt_id()));
         // RFC 9068 section 2.2 has client_id; OpenID providers that do not follow it say azp.
@@ -108,6 +111,7 @@ impl Identity {
                     .fold(0, usize::saturating_add),
             )
             .saturating_add(texts_bytes(&audiences))
+            .saturating_add(named.iter().map(NamedValue::bytes).sum())
             .saturating_add(texts_bytes(&scopes))
             .saturating_add(values.as_ref().map_or(0, |values| {
                 values
@@ -127,6 +131,7 @@ impl Identity {
             audiences,
             scopes,
             values,
+            named,
             life,
             heap_bytes,
         })
@@ -182,6 +187,25 @@ impl Identity {
     /// The values of the identity headers, or why one cannot be made.
     pub(crate) const fn values(&self) -> Result<&Values, &Unfit> {
         self.values.as_ref()
+    }
+
+    /// The identity headers that are made from it as this credential.
+    pub(crate) fn values_as(
+        &self,
+        credential: usize,
+    ) -> impl Iterator<Item = &(Rc<str>, Box<str>)> {
+        let named = self.named.iter();
+        named
+            .filter(move |named| named.credential == credential)
+            .filter_map(|named| named.value.as_ref().ok())
+    }
+
+    /// Why one of them cannot be made.
+    pub(crate) fn unfit_as(&self, credential: usize) -> Option<Unfit> {
+        let named = self.named.iter();
+        named
+            .filter(|named| named.credential == credential)
+            .find_map(|named| named.value.as_ref().err().copied())
     }
 
     /// Whether the key that verified this token is still in its issuer's key set.

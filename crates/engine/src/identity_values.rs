@@ -5,10 +5,13 @@ use std::rc::Rc;
 use portcullis_jose::Claims;
 use serde_json::Value;
 
-use crate::config::{Config, Source};
+use crate::config::{Config, IdentityHeader, Source};
 
 /// Names and values, ready to be set. A header whose claim is absent or empty is not among them.
-pub(crate) type Values = Rc<[(Rc<str>, Box<str>)]>;
+pub(crate) type Values = Rc<[Header]>;
+
+/// The name and value of a header.
+pub(crate) type Header = (Rc<str>, Box<str>);
 
 /// Why a claim cannot become a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,24 +49,71 @@ pub(crate) fn render(
     scopes: &[String],
 ) -> Result<Values, Unfit> {
     let mut values = Vec::new();
-    for header in config.identity_headers.iter() {
-        let value = match &header.source {
-            Source::Issuer => Some(issuer.to_owned()),
-            Source::Subject => claims
-                .subject()
-                .map(|subject| format!("{issuer}|{subject}")),
-            Source::Scopes => Some(scopes.join(" ")),
-            Source::Claim(steps) => match find(claims, steps) {
-                Some(claim) => Some(text_of(claim)?),
-                None => None,
-            },
-        };
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            check(&value, config.limits.header_value_bytes)?;
-            values.push((Rc::clone(&header.name), value.into_boxed_str()));
-        }
+    let headers = config.identity_headers.iter();
+    for header in headers.filter(|header| header.credential.is_none()) {
+        values.extend(value_of(header, config, issuer, claims, scopes)?);
     }
     Ok(values.into())
+}
+
+/// A header that is made from the token of a named credential.
+#[derive(Debug)]
+pub(crate) struct NamedValue {
+    /// The credential, by place.
+    pub(crate) credential: usize,
+    pub(crate) value: Result<Header, Unfit>,
+}
+
+impl NamedValue {
+    /// About how much memory this holds, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let value = self.value.as_ref().map_or(0, |(_, value)| value.len());
+        value.saturating_add(48)
+    }
+}
+
+/// Renders the identity headers of named credentials, of which this token may come as any. One that cannot be made matters only
+/// where it comes as that.
+pub(crate) fn render_named(
+    config: &Config,
+    issuer: &str,
+    claims: &Claims,
+    scopes: &[String],
+) -> Box<[NamedValue]> {
+    let headers = config.identity_headers.iter();
+    let named = headers.filter_map(|header| {
+        let value = value_of(header, config, issuer, claims, scopes).transpose();
+        Some(NamedValue {
+            credential: header.credential?,
+            value: value?,
+        })
+    });
+    named.collect()
+}
+
+fn value_of(
+    header: &IdentityHeader,
+    config: &Config,
+    issuer: &str,
+    claims: &Claims,
+    scopes: &[String],
+) -> Result<Option<Header>, Unfit> {
+    let value = match &header.source {
+        Source::Issuer => Some(issuer.to_owned()),
+        Source::Subject => claims
+            .subject()
+            .map(|subject| format!("{issuer}|{subject}")),
+        Source::Scopes => Some(scopes.join(" ")),
+        Source::Claim(steps) => match find(claims, steps) {
+            Some(claim) => Some(text_of(claim)?),
+            None => None,
+        },
+    };
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    check(&value, config.limits.header_value_bytes)?;
+    Ok(Some((Rc::clone(&header.name), value.into_boxed_str())))
 }
 
 fn find<'c>(claims: &'c Claims, steps: &[Box<str>]) -> Option<&'c Value> {

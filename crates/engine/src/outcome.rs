@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::config::Credentials;
 use crate::event_id::EventId;
 use crate::head::Request;
 use crate::identity::Identity;
@@ -10,6 +11,7 @@ use crate::metrics::Series;
 use crate::permit::Permit;
 use crate::reason::{Reason, Verdict};
 use crate::time::UnixTime;
+use crate::verified::Verified;
 
 /// How one request ended.
 #[derive(Clone, Debug)]
@@ -24,6 +26,10 @@ pub struct Outcome {
     pub(crate) route: Option<Rc<str>>,
     /// Who called: only of a token whose signature was verified.
     pub(crate) identity: Option<Rc<Identity>>,
+    /// As which credential that token came, or which one the refusal is about, where the document names them.
+    pub(crate) credential: Option<Rc<str>>,
+    /// The further verified tokens of an allowed request, by the names of their credentials.
+    pub(crate) further: Vec<(Rc<str>, Rc<Identity>)>,
     /// Which issuer a token that was *not* verified names. Anyone can write anything there.
     pub(crate) claimed_issuer: Option<Box<str>>,
     pub(crate) request: Seen,
@@ -63,6 +69,8 @@ impl Outcome {
             status: None,
             route,
             identity: None,
+            credential: None,
+            further: Vec::new(),
             claimed_issuer: None,
             request,
             shadow: false,
@@ -72,15 +80,19 @@ impl Outcome {
     }
 
     /// Notes that the request was permitted, and to whom.
-    pub(crate) fn permitted(&mut self, permit: Permit) -> Option<Rc<Identity>> {
-        let identity = permit.into_identity();
-        self.reason = if identity.is_some() {
-            Reason::Authenticated
-        } else {
-            Reason::Anonymous
+    pub(crate) fn permitted(&mut self, permit: &Permit, credentials: &Credentials) {
+        let Some(verified) = permit.verified() else {
+            self.reason = Reason::Anonymous;
+            return;
         };
-        self.identity.clone_from(&identity);
-        identity
+        self.reason = Reason::Authenticated;
+        let name = |one: &Verified| credentials.name(one.origin().credential).cloned();
+        self.credential = name(&verified.first);
+        self.identity = Some(Rc::clone(verified.first.identity()));
+        let further = verified.further.iter();
+        self.further = further
+            .filter_map(|one| Some((name(one)?, Rc::clone(one.identity()))))
+            .collect();
     }
 
     /// The name of this decision; the client got it too if it was refused.

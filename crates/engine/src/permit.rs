@@ -1,11 +1,10 @@
 //! The decision: what a route asks of a request, and proof that it was given.
 
-use std::rc::Rc;
-
 use portcullis_policy::{Access, Denied, Facts, RequestFacts, Route, TokenFacts};
 
+use crate::config::Credentials;
 use crate::head::Request;
-use crate::identity::Identity;
+use crate::non_empty::NonEmpty;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::time::UnixTime;
@@ -16,7 +15,8 @@ use crate::verified::Verified;
 /// INVARIANT: made by [`Permit::without_credential`] and [`Permit::decide`] only.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    identity: Option<Rc<Identity>>,
+    /// The tokens that it rests on, the one that speaks for the request first.
+    verified: Option<NonEmpty<Verified>>,
 }
 
 impl Permit {
@@ -26,50 +26,83 @@ impl Permit {
     /// [`Reason::CredentialMissing`] unless the route is open to anyone.
     pub(crate) fn without_credential(route: &Route) -> Result<Self, Refusal> {
         match route.access() {
-            Access::Anonymous | Access::Optional => Ok(Self { identity: None }),
+            Access::Anonymous | Access::Optional(_) => Ok(Self { verified: None }),
             // Also whatever kinds of access there will be: they ask for something.
             _ => Err(Reason::CredentialMissing.into()),
         }
     }
 
-    /// Decides about a request with a verified credential.
+    /// Decides about a request with verified credentials: all that the route looks at and that came.
     ///
     /// # Errors
     /// The first of the route's demands that is not met.
     pub(crate) fn decide(
         route: &Route,
-        verified: &Verified,
+        verified: NonEmpty<Verified>,
+        credentials: &Credentials,
         request: &Request,
         now: UnixTime,
     ) -> Result<Self, Refusal> {
-        let identity = verified.identity();
-        let facts = Facts {
-            tokens: &[TokenFacts {
-                credential: 0,
-                credential_name: "bearer",
-                issuer: &identity.anchor().issuer,
-                audiences: identity.audiences(),
-                scopes: identity.scopes(),
-                claims: identity.claims(),
-            }],
-            request: RequestFacts {
-                method: &request.method,
-                host: &request.host,
-                path: &request.path,
-            },
-            source_address: request.source(),
-            now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+        let decide = |tokens: &[TokenFacts<'_>]| {
+            route.decide(&Facts {
+                tokens,
+                request: RequestFacts {
+                    method: &request.method,
+                    host: &request.host,
+                    path: &request.path,
+                },
+                source_address: request.source(),
+                now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
+            })
         };
-        match route.decide(&facts) {
-            Ok(_) => Ok(Self {
-                identity: Some(Rc::clone(identity)),
-            }),
-            Err(denial) => Err(refusal(denial.denied).of_identity(identity)),
+        let decided = if verified.further.is_empty() {
+            decide(&[facts_of(&verified.first, credentials)])
+        } else {
+            let all = verified.iter().map(|one| facts_of(one, credentials));
+            decide(&all.collect::<Vec<_>>())
+        };
+        let principal = decided.map_err(|denial| {
+            let credential = denial.credential;
+            let refusal = refusal(denial.denied).about(credential);
+            match verified
+                .iter()
+                .find(|one| one.origin().credential == credential)
+            {
+                Some(one) => refusal.of_identity(one.identity()),
+                None => refusal,
+            }
+        })?;
+        let verified = verified.led_by(principal);
+        let identity = verified.first.identity();
+        if let Err(unfit) = identity.values() {
+            return Err(Refusal::because(Reason::MappedClaimRefused, unfit.code())
+                .about(verified.first.origin().credential)
+                .of_identity(identity));
         }
+        Ok(Self {
+            verified: Some(verified),
+        })
     }
 
-    pub(crate) fn into_identity(self) -> Option<Rc<Identity>> {
-        self.identity
+    pub(crate) const fn verified(&self) -> Option<&NonEmpty<Verified>> {
+        self.verified.as_ref()
+    }
+
+    pub(crate) fn into_verified(self) -> Option<NonEmpty<Verified>> {
+        self.verified
+    }
+}
+
+fn facts_of<'v>(verified: &'v Verified, credentials: &'v Credentials) -> TokenFacts<'v> {
+    let identity = verified.identity();
+    let credential = verified.origin().credential;
+    TokenFacts {
+        credential,
+        credential_name: credentials.kind(credential).map_or("", |kind| &kind.name),
+        issuer: identity.issuer(),
+        audiences: identity.audiences(),
+        scopes: identity.scopes(),
+        claims: identity.claims(),
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Refusal {
     pub(crate) details: Option<Box<Details>>,
     /// Who called, if a signature was verified.
     pub(crate) identity: Option<Rc<Identity>>,
+    /// The credential that it is about, by place in the document.
+    pub(crate) credential: Option<usize>,
     /// The issuer that an unverified token names.
     pub(crate) claimed_issuer: Option<Box<str>>,
 }
@@ -43,6 +45,11 @@ impl Refusal {
         self
     }
 
+    pub(crate) const fn about(mut self, credential: usize) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
     /// Marks what an unverified token said about its issuer; an event shows it as a claim only.
     pub(crate) fn claiming(mut self, issuer: &str) -> Self {
         let end = issuer.floor_char_boundary(512);
@@ -58,6 +65,7 @@ impl From<Reason> for Refusal {
             cause: None,
             details: None,
             identity: None,
+            credential: None,
             claimed_issuer: None,
         }
     }

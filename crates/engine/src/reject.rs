@@ -26,6 +26,8 @@ pub struct Reject {
 /// What an answer says beside its reason.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Details {
+    /// The schemes to challenge, and whether the credential at fault has it; none for `Bearer` alone.
+    pub(crate) schemes: Vec<(Box<str>, bool)>,
     /// The scopes that the route needs, for the challenge.
     pub(crate) scope: Option<String>,
     /// How the user must be authenticated, for the challenge (RFC 9470 section 3).
@@ -55,8 +57,20 @@ impl Reject {
         let (status, challenge) = answer_of(outcome.reason);
         outcome.status = Some(status);
         let mut headers = vec![("cache-control", Cow::Borrowed("no-store"))];
-        if let Some(value) = challenge_value(challenge, outcome.reason, realm, details) {
-            headers.push(("www-authenticate", value.into()));
+        let listed = details.schemes.iter();
+        let listed = listed.map(|(scheme, at_fault)| (&**scheme, *at_fault));
+        let alone = details.schemes.is_empty().then_some(("Bearer", true));
+        for (scheme, at_fault) in listed.chain(alone) {
+            // RFC 9110 section 15.5.2: a 401 names all ways in; other answers speak of the credential that came.
+            let challenge = match challenge {
+                _ if !at_fault && status != 401 => Challenge::None,
+                Challenge::Error(_) if !at_fault => Challenge::Bare,
+                challenge => challenge,
+            };
+            let reason = outcome.reason;
+            if let Some(value) = challenge_value(scheme, challenge, reason, realm, details) {
+                headers.push(("www-authenticate", value.into()));
+            }
         }
         if let Some(allow) = &details.allow {
             headers.push(("allow", allow.clone().into()));
@@ -176,6 +190,7 @@ impl Reject {
 
 /// The value of `WWW-Authenticate` (RFC 6750 section 3).
 fn challenge_value(
+    scheme: &str,
     challenge: Challenge,
     reason: Reason,
     realm: &str,
@@ -186,13 +201,13 @@ fn challenge_value(
         Challenge::Bare => None,
         Challenge::Error(error) => Some(error),
     };
-    let mut value = String::from("Bearer realm=");
+    let mut value = format!("{scheme} realm=");
     push_quoted(&mut value, realm);
     if let Some(error) = error {
         value.push_str(", error=");
         push_quoted(&mut value, error);
     }
-    if let Some(description) = description_of(reason) {
+    if let (Some(_), Some(description)) = (error, description_of(reason)) {
         value.push_str(", error_description=");
         push_quoted(&mut value, description);
     }

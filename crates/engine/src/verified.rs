@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use crate::config::Credentials;
+use crate::credential::Origin;
 use crate::identity::Identity;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -13,6 +15,7 @@ use crate::time::UnixTime;
 #[derive(Debug)]
 pub(crate) struct Verified {
     identity: Rc<Identity>,
+    origin: Origin,
 }
 
 impl Verified {
@@ -20,7 +23,12 @@ impl Verified {
     ///
     /// # Errors
     /// What does not hold.
-    pub(crate) fn check(identity: Rc<Identity>, now: UnixTime) -> Result<Self, Refusal> {
+    pub(crate) fn check(
+        identity: Rc<Identity>,
+        origin: Origin,
+        credentials: &Credentials,
+        now: UnixTime,
+    ) -> Result<Self, Refusal> {
         let refuse = |refusal: Refusal| Err(refusal.of_identity(&identity));
         if !identity.is_alive() {
             return refuse(Reason::KeyUnknown.into());
@@ -36,10 +44,23 @@ impl Verified {
                 "issuer_audience",
             ));
         }
-        if let Err(unfit) = identity.values() {
+        // The same token may be good as one credential and not as another.
+        let kind = credentials.kind(origin.credential);
+        if !kind.is_some_and(|kind| kind.accepts(identity.issuer())) {
+            return refuse(Refusal::because(
+                Reason::IssuerNotAccepted,
+                "credential_issuer",
+            ));
+        }
+        if let Some(unfit) = identity.unfit_as(origin.credential) {
             return refuse(Refusal::because(Reason::MappedClaimRefused, unfit.code()));
         }
-        Ok(Self { identity })
+        Ok(Self { identity, origin })
+    }
+
+    /// Where its token came from.
+    pub(crate) const fn origin(&self) -> Origin {
+        self.origin
     }
 
     pub(crate) const fn identity(&self) -> &Rc<Identity> {

@@ -31,8 +31,8 @@ pub struct Policy {
 pub struct Names<'a> {
     /// The configured trust anchors: all that a route's `issuers` may name.
     pub issuers: &'a [&'a str],
-    /// The configured credentials, in the order of the document: all that `credential` may name. The first is meant where
-    /// nothing is said.
+    /// The configured credentials, in the order of the document: all that `credential` may name. Of
+    /// several each has to be named.
     pub credentials: &'a [&'a str],
 }
 

@@ -8,6 +8,7 @@ use crate::decision::{Denied, TokenFacts};
 use crate::document::{Field, Section, quoted};
 use authentication::Authentication;
 use claim::ClaimTest;
+pub(crate) use demands::read_credential;
 pub use demands::{Demand, Demands};
 
 /// The most items of one list.

@@ -23,8 +23,8 @@ pub(crate) use table::{Conflict, Found, Table};
 pub enum Access {
     /// Anyone. Credentials that come along are ignored and stripped.
     Anonymous,
-    /// Anyone; but credentials that come along must be valid.
-    Optional,
+    /// Anyone; but what comes along as one of these credentials, by place in the document, must be valid. Never empty.
+    Optional(Box<[usize]>),
     /// Who has valid tokens that meet the demands.
     Required(Demands),
 }
@@ -37,8 +37,6 @@ pub struct Route {
     at: Option<Location>,
     matched: Match,
     access: Access,
-    /// Of a route where credentials are optional: all of the document.
-    optional: Box<[usize]>,
     condition: Option<Condition>,
     enforcement: Enforcement,
 }
@@ -101,7 +99,7 @@ impl Route {
     pub(crate) fn reads_claims(&self) -> bool {
         let required = match &self.access {
             Access::Required(demands) => demands.reads_claims(),
-            Access::Anonymous | Access::Optional => false,
+            Access::Anonymous | Access::Optional(_) => false,
         };
         // What a condition reads is not looked into: it may name claims in many ways.
         required || self.condition.is_some()
@@ -119,13 +117,13 @@ impl Route {
             .filter_map(|(index, name)| path.segments().nth(index).map(|value| (name, value)))
     }
 
-    /// The document's credentials that the route looks at, by place, each once: those that it demands, all where they are
+    /// The document's credentials that the route looks at, by place, each once: those that it demands or that are
     /// optional, none where it is anonymous. What comes as another one is ignored.
     #[must_use]
     pub fn credentials(&self) -> &[usize] {
         match &self.access {
             Access::Anonymous => &[],
-            Access::Optional => &self.optional,
+            Access::Optional(credentials) => credentials,
             Access::Required(demands) => demands.credentials(),
         }
     }
@@ -139,7 +137,7 @@ impl Route {
     /// claims; then the condition.
     pub fn decide(&self, facts: &Facts<'_>) -> Result<usize, Denial> {
         match &self.access {
-            Access::Anonymous | Access::Optional => Ok(0),
+            Access::Anonymous | Access::Optional(_) => Ok(0),
             Access::Required(demands) => {
                 let (principal, token) = demands.decide(facts)?;
                 match &self.condition {

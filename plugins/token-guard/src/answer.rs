@@ -16,7 +16,7 @@ pub(crate) fn apply(stream: &Stream<'_>, edits: &Edits) -> Result<(), HostError>
         stream.remove_request_header(name)?;
     }
     for (name, value) in edits.set() {
-        stream.set_request_header(name.as_bytes(), value.as_bytes())?;
+        stream.set_request_header(name.as_bytes(), value)?;
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ use std::rc::Rc;
 
 use portcullis_policy::Field;
 
+use super::credentials::{Credentials, Role};
+
 /// What an identity header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -22,6 +24,8 @@ pub(crate) enum Source {
 pub(crate) struct IdentityHeader {
     /// Lower case.
     pub(crate) name: Rc<str>,
+    /// The credential whose token it is made from, by place; `None` for the one that speaks for the request.
+    pub(crate) credential: Option<usize>,
     pub(crate) source: Source,
 }
 
@@ -82,7 +86,18 @@ const RESERVED: [&str; 17] = [
 /// Most identity headers; a request carries all of them.
 const MOST: usize = 32;
 
-pub(super) fn read(field: &Field<'_>, issuers: usize) -> Option<IdentityHeaders> {
+/// Whether a header belongs to HTTP itself, in any spelling.
+pub(super) fn is_of_http(name: &str) -> bool {
+    RESERVED
+        .iter()
+        .any(|reserved| folds_together(reserved.as_bytes(), name.as_bytes()))
+}
+
+pub(super) fn read(
+    field: &Field<'_>,
+    issuers: usize,
+    credentials: &Credentials,
+) -> Option<IdentityHeaders> {
     let entries = field.entries()?;
     if entries.len() > MOST {
         field.problem(format!(
@@ -93,7 +108,7 @@ pub(super) fn read(field: &Field<'_>, issuers: usize) -> Option<IdentityHeaders>
     }
     let mut headers = IdentityHeaders::default();
     for (name, value) in &entries {
-        let valid = check_name(name, value);
+        let valid = check_name(name, value) && check_free(name, value, credentials);
         if headers.covers(name.as_bytes()) {
             value.problem_with_help(
                 "this header differs from one above only in case or in what stands between words",
@@ -101,15 +116,22 @@ pub(super) fn read(field: &Field<'_>, issuers: usize) -> Option<IdentityHeaders>
             );
             continue;
         }
-        let source = read_source(value);
-        if let (true, Some(source)) = (valid, source) {
+        let source = read_source(value, credentials);
+        if let (true, Some((credential, source))) = (valid, source) {
             headers.list.push(IdentityHeader {
                 name: name.to_ascii_lowercase().into(),
+                credential,
                 source,
             });
         }
     }
-    check_subject(field, &headers, issuers);
+    check_subject(field, &headers, None, issuers);
+    for (credential, _) in credentials.names().iter().enumerate() {
+        let issuers = credentials
+            .kind(credential)
+            .map_or(0, |kind| kind.issuers(issuers));
+        check_subject(field, &headers, Some(credential), issuers);
+    }
     Some(headers)
 }
 
@@ -119,10 +141,7 @@ fn check_name(name: &str, field: &Field<'_>) -> bool {
         field.problem("wants a header name of at most 64 letters, digits, `-` and `_`");
         return false;
     }
-    if RESERVED
-        .iter()
-        .any(|reserved| folds_together(reserved.as_bytes(), name.as_bytes()))
-    {
+    if is_of_http(name) {
         field.problem_with_help(
             "this header belongs to HTTP itself",
             "choose a name of your own, such as x-user",
@@ -132,8 +151,37 @@ fn check_name(name: &str, field: &Field<'_>) -> bool {
     true
 }
 
-fn read_source(field: &Field<'_>) -> Option<Source> {
+/// A header that carries a credential must not carry an identity too.
+fn check_free(name: &str, field: &Field<'_>, credentials: &Credentials) -> bool {
+    let free = credentials.role(name.as_bytes()) == Role::None;
+    if !free {
+        field.problem(
+            "this header carries a credential, or upstreams may take it for one that does",
+        );
+    }
+    free
+}
+
+/// What a header is made from, and from which credential's token, if one is named: `credentials.NAME.` before the rest.
+fn read_source(field: &Field<'_>, credentials: &Credentials) -> Option<(Option<usize>, Source)> {
     let text = field.non_empty_text()?;
+    let named = text
+        .strip_prefix("credentials.")
+        .map(|rest| rest.split_once('.').unwrap_or((rest, "")));
+    let Some((name, text)) = named else {
+        return Some((None, read_part(field, text)?));
+    };
+    let credential = credentials.names().iter().position(|known| *known == name);
+    if credential.is_none() {
+        field.problem_with_help(
+            "names a credential that this document does not have",
+            format!("configured: {}", credentials.names().join(", ")),
+        );
+    }
+    Some((Some(credential?), read_part(field, text)?))
+}
+
+fn read_part(field: &Field<'_>, text: &str) -> Option<Source> {
     let path = match text {
         "issuer" => return Some(Source::Issuer),
         "subject" => return Some(Source::Subject),
@@ -160,10 +208,20 @@ fn read_source(field: &Field<'_>) -> Option<Source> {
 }
 
 /// Subject means (issuer, subject): with several issuers, `sub` alone is no name of anybody.
-fn check_subject(field: &Field<'_>, headers: &IdentityHeaders, issuers: usize) {
+fn check_subject(
+    field: &Field<'_>,
+    headers: &IdentityHeaders,
+    credential: Option<usize>,
+    issuers: usize,
+) {
+    let ours = || {
+        headers
+            .iter()
+            .filter(|header| header.credential == credential)
+    };
     let is_claim = |source: &Source, name: &str| matches!(source, Source::Claim(steps) if steps.iter().map(|s| &**s).eq([name]));
-    let bare = headers.iter().any(|header| is_claim(&header.source, "sub"));
-    let named = headers.iter().any(|header| {
+    let bare = ours().any(|header| is_claim(&header.source, "sub"));
+    let named = ours().any(|header| {
         matches!(header.source, Source::Issuer | Source::Subject) || is_claim(&header.source, "iss")
     });
     if bare && !named && issuers > 1 {

@@ -4,10 +4,9 @@ use super::Guard;
 use super::verify::{Missing, Need};
 use crate::call::FlightId;
 use crate::config::MOST_ORIGINS;
-use crate::credential::Credential;
 use crate::keys::NoKeys;
 use crate::metrics::Count;
-use crate::paused::{Passage, Paused};
+use crate::paused::{Passage, Paused, Token, Tokens};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::step::{Pending, Step};
@@ -63,18 +62,25 @@ enum Way {
 }
 
 impl Guard {
+    /// Holds a request for the sake of the token at `place`. INVARIANT: each token waits at most twice, and all of them together
+    /// no longer than one may.
     pub(super) fn hold(
         &mut self,
         passage: Passage,
-        credential: &Credential<'_>,
+        mut tokens: Tokens<'_>,
+        place: usize,
         need: &Need,
         now: UnixTime,
-        patience: Patience,
     ) -> Step {
-        let paused_bytes = credential
-            .token()
-            .len()
-            .saturating_add(passage.heap_bytes());
+        let Some(token) = tokens.iter_mut().nth(place) else {
+            return self.reject_passage(passage, Reason::StateMissing.into());
+        };
+        let credential = token.credential.origin().credential;
+        let patience = token.patience;
+        let paused_bytes = tokens
+            .iter()
+            .map(Token::heap_bytes)
+            .fold(passage.heap_bytes(), usize::saturating_add);
         let way = self.way_to_keys(&passage, need, now, patience, paused_bytes);
         let (feed, way) = match way {
             Ok(found) => found,
@@ -83,7 +89,8 @@ impl Guard {
                     // The key that it made us fetch is not there.
                     self.budget.charge(Self::source_of(&passage), 1, now);
                 }
-                return self.reject_passage(passage, refusal.claiming(&need.issuer));
+                let refusal = refusal.claiming(&need.issuer).about(credential);
+                return self.reject_passage(passage, refusal);
             }
         };
         let charged = need.what == Missing::Newer;
@@ -117,12 +124,14 @@ impl Guard {
         self.metrics.count(Count::WaitStarted);
         let deadline = patience.deadline;
         let waiter = self.waiters.add(flight, deadline, paused_bytes);
+        if let Some(token) = tokens.iter_mut().nth(place) {
+            token.patience = patience;
+        }
         let pending = Pending::new(
             waiter,
             Paused {
                 passage,
-                token: credential.token().into(),
-                patience,
+                tokens: tokens.map(Token::keep),
             },
         );
         match call {
@@ -178,7 +187,8 @@ impl Guard {
         if may_bring.peek().is_none() {
             return Err(without());
         }
-        if !patience.is_fresh() && now >= patience.deadline {
+        // A request that has not waited yet has its deadline ahead.
+        if now >= patience.deadline {
             return Err(Refusal::from(Reason::WaitTimedOut).retry_after(retry_after));
         }
         let mut found = None;
@@ -217,8 +227,8 @@ impl Guard {
     }
 
     /// Gives back what an unknown `kid` cost while its token waited. It is judged anew, and pays again if it is bad.
-    pub(super) fn refund(&mut self, passage: &Passage, patience: Patience, now: UnixTime) {
-        if patience.charged {
+    pub(super) fn refund(&mut self, passage: &Passage, patience: &mut Patience, now: UnixTime) {
+        if std::mem::take(&mut patience.charged) {
             self.budget.refund(Self::source_of(passage), 1, now);
         }
     }

@@ -1,20 +1,22 @@
 //! The one way of a request: head, route, credential, identity, decision; each step from the proof of the one before.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
-use portcullis_policy::{Access, Selected};
+use portcullis_policy::{Access, Route, Selected};
 
 use super::Guard;
 use super::hold::Patience;
 use super::verify::Verification;
 use crate::config::Audit;
-use crate::credential::Credential;
+use crate::credential::{Credential, Shown};
 use crate::event_id::EventId;
 use crate::forward::Forward;
 use crate::head::{Head, METHODS, Request, RequestHead, posing};
 use crate::metrics::Count;
+use crate::non_empty::NonEmpty;
 use crate::outcome::{Outcome, Seen};
-use crate::paused::{Passage, Paused};
+use crate::paused::{Passage, Paused, Token, Tokens};
 use crate::permit::Permit;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -22,6 +24,7 @@ use crate::reject::{Details, Reject};
 use crate::shadow::Shadow;
 use crate::step::Step;
 use crate::time::UnixTime;
+use crate::verified::Verified;
 
 impl Guard {
     pub(super) fn judge_head(
@@ -45,8 +48,7 @@ impl Guard {
         let Head {
             request,
             stripped,
-            authorization,
-            further_authorization,
+            shown,
         } = good;
         let selected =
             match self
@@ -59,8 +61,8 @@ impl Guard {
                     if self.config.audit == Audit::All || route.condition().is_some() {
                         request.learn_source(head.source_address);
                     }
-                    let open = matches!(route.access(), Access::Anonymous);
-                    Ok((route.index(), open, route.enforcement()))
+                    let tokens = self.tokens_of(route, &shown, now);
+                    Ok((route.index(), tokens, route.enforcement()))
                 }
                 Selected::MethodNotAllowed => {
                     let mut refusal = Refusal::from(Reason::MethodNotAllowed);
@@ -69,7 +71,7 @@ impl Guard {
                 }
                 Selected::NoRoute => Err(Reason::NoRoute.into()),
             };
-        let (route, open, enforcement) = match selected {
+        let (route, tokens, enforcement) = match selected {
             Ok(selected) => selected,
             Err(refusal) => {
                 request.learn_source(head.source_address);
@@ -93,62 +95,124 @@ impl Guard {
             enforcement,
             timed: false,
         };
-        // A route that is open to anyone does not look at what Authorization holds; it only takes it off.
-        let credential = if open {
-            Ok(None)
-        } else {
-            Credential::extract(authorization, further_authorization)
-        };
-        match credential {
-            Ok(Some(credential)) => {
-                let deadline = now.after(self.config.limits.waiting_time);
-                let patience = Patience::fresh(deadline);
-                self.judge_credential(passage, &credential, now, patience, head.source_address)
-            }
+        match tokens {
+            Ok(Some(tokens)) => self.judge_tokens(passage, tokens, now, head.source_address),
             Ok(None) => self.permit_without_credential(passage, head.source_address),
-            Err(reason) => {
+            Err(refusal) => {
                 passage.request.learn_source(head.source_address);
-                self.reject_passage(passage, reason.into())
+                self.reject_passage(passage, refusal)
             }
         }
     }
 
+    /// Takes the credentials that the route looks at from where they stand. Others are only taken off: so are all, where the
+    /// route is open to anyone.
+    ///
+    /// # Errors
+    /// What is there and no token, or what is demanded and not there.
+    fn tokens_of<'h>(
+        &self,
+        route: &Route,
+        shown: &Shown<'h>,
+        now: UnixTime,
+    ) -> Result<Option<Tokens<'h>>, Refusal> {
+        let patience = Patience::fresh(now.after(self.config.limits.waiting_time));
+        let mut tokens: Option<Tokens<'h>> = None;
+        for &credential in route.credentials() {
+            let refuse = |reason| Refusal::from(reason).about(credential);
+            let found = Credential::extract(&self.config.credentials, credential, shown);
+            let Some(found) = found.map_err(refuse)? else {
+                continue;
+            };
+            let token = Token::new(found, patience);
+            match &mut tokens {
+                None => tokens = Some(NonEmpty::of(token)),
+                Some(tokens) => {
+                    if tokens
+                        .iter()
+                        .any(|other| other.credential.is_same_token(&found))
+                    {
+                        return Err(refuse(Reason::CredentialRepeated));
+                    }
+                    tokens.push(token);
+                }
+            }
+        }
+        let came = |credential| {
+            let mut all = tokens.iter().flat_map(NonEmpty::iter);
+            all.any(|token| token.credential.origin().credential == credential)
+        };
+        if let Access::Required(demands) = route.access()
+            && let Some(missing) = demands.missing(came)
+        {
+            return Err(Refusal::from(Reason::CredentialMissing).about(missing));
+        }
+        Ok(tokens)
+    }
+
     pub(super) fn judge_again(&mut self, paused: Paused, host_now: UnixTime) -> Step {
-        let Paused {
-            passage,
-            token,
-            patience,
-        } = paused;
+        let Paused { passage, tokens } = paused;
         match self.read_clock(host_now) {
             Ok(now) => {
-                self.refund(&passage, patience, now);
-                let credential = Credential::of_paused(&token);
+                let mut again = NonEmpty::of(tokens.first.lend());
+                again.further.extend(tokens.further.iter().map(Token::lend));
+                for token in again.iter_mut() {
+                    self.refund(&passage, &mut token.patience, now);
+                }
                 // Its source is known: nothing waits before that.
-                self.judge_credential(passage, &credential, now, patience, &|| None)
+                self.judge_tokens(passage, again, now, &|| None)
             }
             Err(reason) => self.reject_passage(passage, reason.into()),
         }
     }
 
-    fn judge_credential(
+    /// Verifies every token: INVARIANT: one that is bad refuses the request, whichever others would do.
+    fn judge_tokens(
         &mut self,
         mut passage: Passage,
-        credential: &Credential<'_>,
+        mut tokens: Tokens<'_>,
         now: UnixTime,
-        patience: Patience,
         ask_source: &dyn Fn() -> Option<Vec<u8>>,
     ) -> Step {
-        let permit = match self.verify(credential, &mut passage, now, ask_source) {
-            Verification::Good(verified) => match self.config.policy.routes().get(passage.route) {
-                Some(route) => Permit::decide(route, &verified, &passage.request, now),
-                None => Err(Reason::StateMissing.into()),
-            },
-            Verification::Bad(refusal) => Err(refusal),
-            Verification::NeedsKeys(need) => {
-                passage.request.learn_source(ask_source);
-                passage.timed = true;
-                return self.hold(passage, credential, &need, now, patience);
+        let alone = tokens.further.is_empty();
+        let mut verified: Option<NonEmpty<Verified>> = None;
+        let mut lacks = None;
+        for (place, token) in tokens.iter_mut().enumerate() {
+            match self.verify(token, &mut passage, now, ask_source) {
+                Verification::Good(good) => {
+                    if !alone {
+                        token.known = Some(Rc::clone(good.identity()));
+                    }
+                    match &mut verified {
+                        None => verified = Some(NonEmpty::of(good)),
+                        Some(verified) => verified.push(good),
+                    }
+                }
+                Verification::Bad(refusal) => {
+                    let credential = token.credential.origin().credential;
+                    return self.conclude(passage, Err(refusal.about(credential)), ask_source);
+                }
+                Verification::NeedsKeys(need) => {
+                    lacks = Some((place, need));
+                    break;
+                }
             }
+        }
+        if let Some((place, need)) = lacks {
+            passage.request.learn_source(ask_source);
+            passage.timed = true;
+            return self.hold(passage, tokens, place, &need, now);
+        }
+        let route = self.config.policy.routes().get(passage.route);
+        let permit = match route.zip(verified) {
+            Some((route, verified)) => Permit::decide(
+                route,
+                verified,
+                &self.config.credentials,
+                &passage.request,
+                now,
+            ),
+            None => Err(Reason::StateMissing.into()),
         };
         self.conclude(passage, permit, ask_source)
     }
@@ -191,30 +255,28 @@ impl Guard {
             timed,
             ..
         } = passage;
-        if enforcement.is_shadow() {
-            let path = self.path_in_shadow(&request);
-            let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
-            outcome.audited = self.config.audit == Audit::All;
-            outcome.timed = timed;
-            outcome.permitted(permit);
-            return self.shadow(Shadow::pass(stripped.remove, path, outcome));
-        }
-        let path = request.path.rewritten().map(Box::from);
+        let path = enforcement
+            .is_shadow()
+            .then(|| self.path_in_shadow(&request));
         let mut outcome = Outcome::refused(id, began, Seen::Whole(request), Some(route_name));
         outcome.audited = self.config.audit == Audit::All;
         outcome.timed = timed;
-        let forward = Forward::grant(
-            permit,
-            stripped,
-            path,
-            self.config.forward_credential,
-            outcome,
-        );
+        if let Some(path) = path {
+            outcome.permitted(&permit, &self.config.credentials);
+            return self.shadow(Shadow::pass(stripped.remove, path, outcome));
+        }
+        let forward = Forward::grant(permit, stripped, &self.config, outcome);
         self.metrics.add(forward.outcome().series(), 1);
         Step::Forward(forward)
     }
 
-    pub(super) fn reject_passage(&mut self, passage: Passage, refusal: Refusal) -> Step {
+    pub(super) fn reject_passage(&mut self, passage: Passage, mut refusal: Refusal) -> Step {
+        // Bearer tokens are what an answer speaks of unless told otherwise.
+        if !self.config.credentials.are_bearer()
+            && let Some(route) = self.config.policy.routes().get(passage.route)
+        {
+            refusal.details_mut().schemes = self.schemes_of(route, refusal.credential);
+        }
         let Passage {
             id,
             began,
@@ -235,6 +297,24 @@ impl Guard {
         }
     }
 
+    /// The schemes to challenge on a route, and whether each is that of the credential at fault.
+    fn schemes_of(&self, route: &Route, at_fault: Option<usize>) -> Vec<(Box<str>, bool)> {
+        let mut schemes: Vec<(Box<str>, bool)> = Vec::new();
+        for &credential in route.credentials() {
+            let fault = at_fault.is_none_or(|at_fault| at_fault == credential);
+            for scheme in self.config.credentials.schemes(credential) {
+                let known = schemes
+                    .iter_mut()
+                    .find(|(known, _)| known.eq_ignore_ascii_case(scheme));
+                match known {
+                    Some((_, known)) => *known |= fault,
+                    None => schemes.push((scheme.into(), fault)),
+                }
+            }
+        }
+        schemes
+    }
+
     fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {
         let details = self.note_refusal(&mut outcome, refusal);
         self.metrics.add(outcome.series(), 1);
@@ -247,11 +327,14 @@ impl Guard {
             cause,
             details,
             identity,
+            credential,
             claimed_issuer,
         } = refusal;
         outcome.reason = reason;
         outcome.cause = cause;
         outcome.identity = identity;
+        let name = |credential| self.config.credentials.name(credential).cloned();
+        outcome.credential = credential.and_then(name);
         outcome.claimed_issuer = claimed_issuer;
         outcome.audited = self.config.audit != Audit::None;
         details.map(|details| *details).unwrap_or_default()

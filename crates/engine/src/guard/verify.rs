@@ -14,7 +14,7 @@ use crate::credential::Credential;
 use crate::identity::{Identity, Unverified, scopes_of};
 use crate::keys::{Lack, NoKeys};
 use crate::metrics::Count;
-use crate::paused::Passage;
+use crate::paused::{Passage, Token};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::time::UnixTime;
@@ -49,11 +49,15 @@ pub(super) enum Missing {
 impl Guard {
     pub(super) fn verify(
         &mut self,
-        credential: &Credential<'_>,
+        token: &Token<Credential<'_>>,
         passage: &mut Passage,
         now: UnixTime,
         ask_source: &dyn Fn() -> Option<Vec<u8>>,
     ) -> Verification {
+        let credential = &token.credential;
+        if let Some(identity) = token.known.as_ref().filter(|identity| identity.is_alive()) {
+            return self.verify_cached(credential, Rc::clone(identity), now);
+        }
         if let Some(identity) = self.cache.get(credential.token()) {
             if identity.is_alive() {
                 return self.verify_cached(credential, identity, now);
@@ -84,7 +88,7 @@ impl Guard {
                 what: Missing::All(NoKeys::TooOld),
             });
         }
-        match Verified::check(identity, now) {
+        match Verified::check(identity, credential.origin(), &self.config.credentials, now) {
             Ok(verified) => {
                 self.metrics.count(Count::CacheHit);
                 Verification::Good(verified)
@@ -124,6 +128,11 @@ impl Guard {
             .get(issuer)
             .and_then(|index| self.config.anchors.get(*index))
             .ok_or_else(|| Refusal::from(Reason::IssuerUnknown).claiming(issuer))?;
+        let kind = self.config.credentials.kind(credential.origin().credential);
+        if !kind.is_some_and(|kind| kind.accepts(&anchor.issuer)) {
+            let refusal = Refusal::because(Reason::IssuerNotAccepted, "credential_issuer");
+            return Err(refusal.claiming(&anchor.issuer));
+        }
         let scopes = check_claims(anchor, &jws, &claims, now)
             .map_err(|refusal| refusal.claiming(&anchor.issuer))?;
         Ok(Unverified {
@@ -200,7 +209,7 @@ impl Guard {
             self.metrics.count(Count::CacheInserted);
             self.metrics.add_count(Count::CacheEvicted, evicted);
         }
-        match Verified::check(identity, now) {
+        match Verified::check(identity, credential.origin(), &self.config.credentials, now) {
             Ok(verified) => Verification::Good(verified),
             Err(refusal) => Verification::Bad(refusal),
         }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::config::{Config, folds_together};
-use crate::credential::{is_token_char, trim};
+use crate::config::{Config, Role};
+use crate::credential::{Shown, is_token_char, trim};
 use crate::forward::Stripped;
+use crate::parts::{read_cookies, read_query};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
@@ -18,8 +19,7 @@ pub(super) struct Scanned<'h> {
     protocol: Option<&'h [u8]>,
     pub(super) host: Option<&'h [u8]>,
     pub(super) further_host: bool,
-    pub(super) authorization: Option<&'h [u8]>,
-    pub(super) further_authorization: bool,
+    pub(super) shown: Shown<'h>,
     pub(super) content_type: Option<&'h [u8]>,
     content_length: Option<&'h [u8]>,
     transfer_encoding: bool,
@@ -32,6 +32,7 @@ pub(super) fn scan<'h>(
 ) -> Result<Scanned<'h>, Refusal> {
     let mut found = Scanned::default();
     let mut connection: Vec<(&[u8], &[u8])> = Vec::new();
+    let mut cookies: Vec<(&[u8], &[u8])> = Vec::new();
     for &(name, value) in headers {
         if let Some(pseudo) = name.strip_prefix(b":") {
             found.pseudo(pseudo, value)?;
@@ -44,6 +45,18 @@ pub(super) fn scan<'h>(
             push_new(&mut found.stripped.remove, name);
             continue;
         }
+        match config.credentials.role(name) {
+            Role::Place(place) => {
+                found.shown.push(place, value);
+                push_new(&mut found.stripped.credential, name);
+                continue;
+            }
+            Role::Poses => {
+                push_new(&mut found.stripped.credential, name);
+                continue;
+            }
+            Role::None => {}
+        }
         // By length first: most headers are none of these.
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => {
@@ -51,9 +64,8 @@ pub(super) fn scan<'h>(
             }
             10 if name.eq_ignore_ascii_case(b"connection") => connection.push((name, value)),
             12 if name.eq_ignore_ascii_case(b"content-type") => found.content_type = Some(value),
-            13 if name.eq_ignore_ascii_case(b"authorization") => {
-                found.further_authorization |= found.authorization.replace(value).is_some();
-                push_new(&mut found.stripped.credential, name);
+            6 if config.credentials.in_cookies() && name.eq_ignore_ascii_case(b"cookie") => {
+                cookies.push((name, value));
             }
             14 if name.eq_ignore_ascii_case(b"content-length")
                 // RFC 9112 section 6.3: a length told twice is an attempt at smuggling, or as good as one.
@@ -74,6 +86,7 @@ pub(super) fn scan<'h>(
         ));
     }
     found.protect_from_connection(&connection, config);
+    found.look_into(&cookies, config);
     Ok(found)
 }
 
@@ -102,11 +115,33 @@ impl<'h> Scanned<'h> {
         Ok(())
     }
 
+    /// Finds credentials among cookies and the parameters of the query.
+    fn look_into(&mut self, cookies: &[(&'h [u8], &'h [u8])], config: &Config) {
+        let credentials = &config.credentials;
+        let (shown, stripped) = (&mut self.shown, &mut self.stripped);
+        if let Some(parts) = read_cookies(cookies, credentials, shown) {
+            let mut names = Vec::new();
+            cookies
+                .iter()
+                .for_each(|(name, _)| push_new(&mut names, name));
+            stripped.cookies = Some(Box::new((names, parts)));
+        }
+        if credentials.in_query()
+            && let Some(parts) = self
+                .path
+                .and_then(|target| read_query(target, credentials, shown))
+        {
+            stripped.query = Some(Box::new(parts));
+        }
+    }
+
     /// RFC 9110 section 7.6.1: the next hop removes every header that `Connection` lists. A client that lists one of
     /// ours would have it removed after we set it; such names are taken off the list.
     fn protect_from_connection(&mut self, lines: &[(&[u8], &[u8])], config: &Config) {
         let ours = |option: &[u8]| {
-            config.identity_headers.covers(option) || folds_together(option, b"authorization")
+            config.identity_headers.covers(option)
+                || config.credentials.role(option) != Role::None
+                || config.credentials.in_cookies() && option.eq_ignore_ascii_case(b"cookie")
         };
         let options = || {
             lines

@@ -464,7 +464,10 @@ pub(crate) fn set_of(forward: &Forward) -> BTreeMap<String, String> {
     forward
         .edits()
         .set()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value).into_owned();
+            (name.to_owned(), value)
+        })
         .collect()
 }
 

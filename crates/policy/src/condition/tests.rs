@@ -16,7 +16,7 @@ fn load(condition: &str) -> Result<Policy, Vec<String>> {
     let policy = {
         let names = Names {
             issuers: &[],
-            credentials: &["user", "workload"],
+            credentials: &["bearer"],
         };
         Policy::compile(&mut Section::root(&node, &sink).unwrap(), names)
     };
@@ -35,7 +35,7 @@ fn evaluate_with(policy: &Policy, claims: &serde_json::Value) -> Result<(), Deni
         panic!()
     };
     let facts = Facts {
-        tokens: &[token(0, "user", claims.as_object().unwrap())],
+        tokens: &[token(0, "bearer", claims.as_object().unwrap())],
         request: RequestFacts {
             method: "GET",
             host: "API.example.com:443",
@@ -299,7 +299,7 @@ fn an_unknown_source_address_is_an_error_that_has_can_ask_about() {
             path: &path,
         };
         let facts = Facts {
-            tokens: &[token(0, "user", &claims)],
+            tokens: &[token(0, "bearer", &claims)],
             request,
             source_address: None,
             now: 0,

@@ -12,12 +12,16 @@ use crate::path::{Mode, canonical};
 const ISSUERS: [&str; 2] = ["https://login.example.com", "https://partner.example.com"];
 
 fn compile(text: &str) -> Result<Policy, Vec<String>> {
+    compile_for(text, &["bearer"])
+}
+
+fn compile_for(text: &str, credentials: &[&str]) -> Result<Policy, Vec<String>> {
     let sink = Sink::new();
     let node = parse(text.as_bytes(), &sink);
     let policy = node.and_then(|node| {
         let names = Names {
             issuers: &ISSUERS,
-            credentials: &CREDENTIALS,
+            credentials,
         };
         Policy::compile(&mut Section::root(&node, &sink)?, names)
     });
@@ -240,7 +244,7 @@ fn routes_say_what_they_are() {
         (0, "/x/*", 2)
     );
     assert_eq!(first.hosts().collect::<Vec<_>>(), ["*.a.com", "b"]);
-    assert!(matches!(first.access(), crate::Access::Optional));
+    assert!(matches!(first.access(), crate::Access::Optional(_)));
     let crate::Access::Required(demands) = second.access() else {
         panic!()
     };

@@ -1,7 +1,7 @@
 //! Which credentials a route demands, and what of each: one, all of several, or any of several alternatives.
 //!
 //! ```yaml
-//! require: { scopes: { all: [orders:read] } }                        # of the document's first credential
+//! require: { scopes: { all: [orders:read] } }                        # where the document has one credential
 //! require: { credential: session }
 //! require: { all: [{ credential: user }, { credential: workload, issuers: [https://mesh.example.com] }] }
 //! require: { any: [{ credential: session }, { all: [{ credential: user }, { credential: workload }] }] }
@@ -81,6 +81,9 @@ impl Demands {
     /// Of the alternative that needs the fewest more it is the first that lacks.
     #[must_use]
     pub fn missing(&self, came: impl Fn(usize) -> bool) -> Option<usize> {
+        if let Kind::One(demand) = &self.0 {
+            return Some(demand.credential).filter(|credential| !came(*credential));
+        }
         let lacks = self.alternatives().map(|alternative| {
             let lacking = || {
                 let credentials = alternative.iter().map(|demand| demand.credential);
@@ -117,8 +120,7 @@ impl Demands {
         let any = section.field("any");
         let alternatives = match (all, any) {
             (None, None) => {
-                return Demand::read(&mut section, known, Some(0))
-                    .map(|demand| Self(Kind::One(demand)));
+                return Demand::read(&mut section, known).map(|demand| Self(Kind::One(demand)));
             }
             (Some(_), Some(any)) => {
                 any.problem_with_help(
@@ -207,14 +209,18 @@ impl Demand {
         }
     }
 
-    /// Reads one demand. Without `credential` it is about `default`, if there is one.
-    fn read(section: &mut Section<'_>, known: &Known<'_>, default: Option<usize>) -> Option<Self> {
+    /// Reads one demand. `credential` may be left out where the document has but one: which of several is the first is not to be
+    /// told, because what carries documents as maps need not keep their order.
+    fn read(section: &mut Section<'_>, known: &Known<'_>) -> Option<Self> {
         let named = section.field("credential");
-        let credential = match (&named, default) {
+        let credential = match (&named, known.credentials) {
             (Some(field), _) => read_credential(field, known),
-            (None, Some(default)) => Some(default),
-            (None, None) => {
-                section.problem("the field `credential` is missing");
+            (None, [_]) => Some(0),
+            (None, all) => {
+                section.problem_with_help(
+                    "the field `credential` is missing",
+                    format!("the document has several: {}", all.join(", ")),
+                );
                 None
             }
         };
@@ -231,15 +237,13 @@ fn read_any(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<Vec<Demand>>> {
         let mut section = item.section()?;
         match section.field("all") {
             Some(all) => read_all(&all, known),
-            None => Demand::read(&mut section, known, None).map(|demand| vec![demand]),
+            None => Demand::read(&mut section, known).map(|demand| vec![demand]),
         }
     })
 }
 
 fn read_all(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<Demand>> {
-    let demands = read_items(field, |item| {
-        Demand::read(&mut item.section()?, known, None)
-    })?;
+    let demands = read_items(field, |item| Demand::read(&mut item.section()?, known))?;
     for (index, demand) in demands.iter().enumerate() {
         let before = demands.get(..index).unwrap_or_default();
         if before
@@ -270,7 +274,8 @@ fn read_items<T>(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<T>) -> O
     Some(items)
 }
 
-fn read_credential(field: &Field<'_>, known: &Known<'_>) -> Option<usize> {
+/// The place of a credential that is named.
+pub(crate) fn read_credential(field: &Field<'_>, known: &Known<'_>) -> Option<usize> {
     let name = field.non_empty_text()?;
     let mut names = known.credentials.iter();
     let place = names.position(|known| *known == name);

@@ -4,10 +4,10 @@ use super::host::HostPattern;
 use super::pattern::{Kind, Pattern};
 use super::{Access, Route};
 use crate::condition::Scope;
-use crate::document::{Field, Section};
+use crate::document::{Field, Section, Value};
 use crate::enforcement::Enforcement;
 use crate::policy::Known;
-use crate::requirement::Demands;
+use crate::requirement::{Demands, read_credential};
 
 /// The most hosts or methods of one route.
 const MAX_ALTERNATIVES: usize = 32;
@@ -102,14 +102,15 @@ impl Route {
                     );
                 }
                 let anonymous = allow.one_of(&[("anonymous", ())]);
-                let optional = optional.as_ref().map_or(Some(false), Field::boolean);
-                anonymous.zip(optional).map(|((), optional)| {
-                    if optional {
-                        Access::Optional
-                    } else {
-                        Access::Anonymous
-                    }
-                })
+                let optional = optional
+                    .as_ref()
+                    .map_or(Some(Vec::new()), |field| read_optional(field, known));
+                anonymous
+                    .zip(optional)
+                    .map(|((), optional)| match optional.as_slice() {
+                        [] => Access::Anonymous,
+                        _ => Access::Optional(optional.into_boxed_slice()),
+                    })
             }
             (None, Some(require)) => {
                 if let Some(optional) = &optional {
@@ -134,7 +135,7 @@ impl Route {
                 // credentials.
                 let credentials = access.as_ref().map(|access| match access {
                     Access::Required(demands) => known.names_of(demands.credentials()),
-                    Access::Anonymous | Access::Optional => Vec::new(),
+                    Access::Anonymous | Access::Optional(_) => Vec::new(),
                 });
                 let variables = matched.as_ref().map(|matched| {
                     matched
@@ -162,21 +163,45 @@ impl Route {
             Some(name) => name?,
             None => matched.show(),
         };
-        let access = access?;
-        let optional = match &access {
-            Access::Optional => (0..known.credentials.len()).collect(),
-            Access::Anonymous | Access::Required(_) => Box::default(),
-        };
         Some(Self {
             index,
             name,
             at: field.at(),
             matched,
-            access,
-            optional,
+            access: access?,
             condition,
             enforcement: enforcement.unwrap_or(known.enforcement),
         })
+    }
+}
+
+/// The credentials that may come along: with `true` the only one of the document, else those that are named.
+fn read_optional(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<usize>> {
+    if let Value::List(_) = field.value() {
+        let credentials = field.list_of(|item| read_credential(item, known))?;
+        let repeated = |(index, credential)| {
+            let before = credentials.get(..index).unwrap_or_default();
+            before.contains(credential)
+        };
+        if credentials.iter().enumerate().any(repeated) {
+            field.problem("names a credential twice");
+            return None;
+        }
+        return Some(credentials);
+    }
+    match (field.boolean()?, known.credentials) {
+        (false, _) => Some(Vec::new()),
+        (true, [_]) => Some(vec![0]),
+        (true, all) => {
+            field.problem_with_help(
+                "does not say which of several credentials",
+                format!(
+                    "write them as a list, first the one that is to speak for the request: [{}]",
+                    all.join(", ")
+                ),
+            );
+            None
+        }
     }
 }
 

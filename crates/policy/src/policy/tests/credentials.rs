@@ -3,6 +3,10 @@
 use super::*;
 use crate::decision::Denial;
 
+fn policy(text: &str) -> Policy {
+    compile_for(text, &CREDENTIALS).unwrap()
+}
+
 /// Decides about `/` with tokens under names of credentials; gives the name of the one that speaks for the request.
 fn decide(require: &str, tokens: &[(&str, &Given)]) -> Result<String, Denial> {
     let policy = policy(&format!("routes: [{{ match: {{ path: / }}, {require} }}]"));
@@ -52,13 +56,8 @@ fn of_partner() -> Given {
 }
 
 #[test]
-fn without_a_name_the_first_credential_is_meant() {
+fn a_route_may_ask_for_another_credential() {
     let token = given("a", "{}");
-    assert_eq!(decide("require: {}", &[("user", &token)]), passes("user"));
-    assert_eq!(
-        decide("require: {}", &[("session", &token)]),
-        denied("user", Denied::Missing)
-    );
     let session = "require: { credential: session, scopes: { all: [a] } }";
     assert_eq!(decide(session, &[("session", &token)]), passes("session"));
     assert_eq!(
@@ -137,13 +136,15 @@ fn what_is_missing_is_told_of_the_alternative_that_lacks_least() {
     assert_eq!(missing(EITHER, &[]), Some("user"));
     assert_eq!(missing(EITHER, &["session"]), Some("user"));
     assert_eq!(missing(EITHER, &["session", "workload"]), None);
-    assert_eq!(missing("require: {}", &["session"]), Some("user"));
+    let user = "require: { credential: user }";
+    assert_eq!(missing(user, &["session"]), Some("user"));
+    assert_eq!(missing(user, &["user"]), None);
 }
 
 #[test]
 fn a_route_looks_at_what_it_names() {
     for (route, wanted) in [
-        ("require: {}", &[0][..]),
+        ("require: { credential: user }", &[0][..]),
         ("require: { credential: session }", &[2]),
         (EITHER, &[0, 1, 2]),
         (
@@ -151,7 +152,7 @@ fn a_route_looks_at_what_it_names() {
             &[2, 0],
         ),
         ("allow: anonymous", &[]),
-        ("allow: anonymous, optional: true", &[0, 1, 2]),
+        ("allow: anonymous, optional: [session, user]", &[2, 0]),
     ] {
         let policy = policy(&format!("routes: [{{ match: {{ path: / }}, {route} }}]"));
         assert_eq!(policy.routes()[0].credentials(), wanted, "{route}");
@@ -231,9 +232,32 @@ fn conditions_read_claims_of_each_credential() {
     }
 }
 
+/// The only problem of a route.
+fn only_problem(route: &str) -> String {
+    let mut problems = compile_for(&format!("routes:\n  - {route}\n"), &CREDENTIALS).unwrap_err();
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    problems.remove(0)
+}
+
 #[test]
 fn mistakes_are_told_with_their_place() {
     for (require, wanted) in [
+        (
+            "require: {}",
+            "routes[0].require: the field `credential` is missing (the document has several: user, workload, session)",
+        ),
+        (
+            "allow: anonymous, optional: true",
+            "routes[0].optional: does not say which of several credentials",
+        ),
+        (
+            "allow: anonymous, optional: [user, user]",
+            "routes[0].optional: names a credential twice",
+        ),
+        (
+            "allow: anonymous, optional: [me]",
+            "routes[0].optional[0]: \"me\" is not among the credentials",
+        ),
         (
             "require: { credential: usr }",
             "routes[0].require.credential: \"usr\" is not among the credentials of this document (did you mean user?)",
@@ -271,17 +295,16 @@ fn mistakes_are_told_with_their_place() {
             "routes[0].require.all[0].issuers[0]",
         ),
     ] {
-        let problems = compile(&format!(
-            "routes:\n  - {{ match: {{ path: / }}, {require} }}\n"
-        ))
-        .expect_err(require)
-        .join("\n");
+        let text = format!("routes:\n  - {{ match: {{ path: / }}, {require} }}\n");
+        let problems = compile_for(&text, &CREDENTIALS)
+            .expect_err(require)
+            .join("\n");
         assert!(problems.contains(wanted), "{require}: {problems}");
         assert!(problems.starts_with("line 2,"), "{problems}");
     }
     let many = ["{ credential: user }"; 9].join(", ");
     assert!(
-        route_problem(&format!(
+        only_problem(&format!(
             "{{ match: {{ path: / }}, require: {{ any: [{many}] }} }}"
         ))
         .contains("has 9 items, more than the 8 allowed")
@@ -326,7 +349,7 @@ fn mistakes_in_conditions_are_told() {
         ("has(credentials.user.sub)", "has no field \"sub\""),
         ("[1].all(credentials, true)", "already means something else"),
     ] {
-        let problem = route_problem(&format!(
+        let problem = only_problem(&format!(
             "{{ match: {{ path: / }}, require: {{ all: [{{ credential: user }}, {{ credential: workload }}] }}, when: \"{condition}\" }}"
         ));
         assert!(problem.contains(wanted), "{condition}: {problem}");
