@@ -123,7 +123,7 @@ impl Native {
             Step::Shadow(shadow) => {
                 self.said.push(shadow.outcome().event_line(self.now));
                 let sent = &self.requests[index].headers;
-                let path = shadow.path().map(|path| (":path", path));
+                let path = shadow.path().map(|path| (":path", path.as_bytes()));
                 let outcome = edited(sent, shadow.remove().collect(), path.into_iter());
                 State::Ended(Verdict {
                     told: Some(told(shadow.outcome())),
@@ -204,7 +204,7 @@ fn rejected(reject: &Reject) -> Verdict {
 fn edited<'a>(
     headers: &[(Vec<u8>, Vec<u8>)],
     removed: Vec<&[u8]>,
-    set: impl Iterator<Item = (&'a str, &'a str)>,
+    set: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Outcome {
     let mut kept: Vec<(Vec<u8>, Vec<u8>)> = headers
         .iter()
