@@ -20,8 +20,10 @@ fn filters() -> anyhow::Result<Vec<(PathBuf, Value)>> {
                 .extension()
                 .is_some_and(|extension| extension == "yaml")
             {
-                let document: Value = serde_saphyr::from_str(&std::fs::read_to_string(&path)?)?;
-                collect(&path, &document, &mut found);
+                let text = std::fs::read_to_string(&path)?;
+                for document in serde_saphyr::from_multiple::<Value>(&text)? {
+                    collect(&path, &document, &mut found);
+                }
             }
         }
     }

@@ -39,6 +39,7 @@ mod options;
 mod process;
 pub mod profile;
 mod queues;
+pub mod render;
 pub mod serve;
 mod settle;
 mod shared_data;

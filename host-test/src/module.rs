@@ -224,6 +224,16 @@ impl Module {
     pub fn imports(&self) -> &[(String, String)] {
         &self.imports
     }
+
+    /// Names of the functions that the module exports, in its order.
+    pub fn exported_functions(&self) -> impl Iterator<Item = &str> {
+        self.compiled
+            .exports()
+            .filter_map(|export| match export.ty() {
+                ExternType::Func(_) => Some(export.name()),
+                _ => None,
+            })
+    }
 }
 
 fn invalid(error: wasmtime::Error) -> ModuleError {

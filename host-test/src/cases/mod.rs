@@ -11,7 +11,7 @@ mod keys;
 mod loaded;
 mod matcher;
 pub(crate) mod play;
-mod reader;
+pub(crate) mod reader;
 mod report;
 pub(crate) mod request;
 mod run;

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod plugin;
+mod render;
 mod serve;
 mod test;
 
@@ -21,6 +22,7 @@ pub(crate) struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   host-test check --wasm filter.wasm --config policy.yaml
+  host-test render --for istio --config policy.yaml --url oci://registry.example.com/filter:1.0
   host-test test --wasm filter.wasm policies/
   host-test bench --wasm filter.wasm scenarios/
   host-test serve --wasm filter.wasm --config policy.yaml \
@@ -32,6 +34,7 @@ Exit status: 0 all is well, 1 something is not as expected, 2 the command can't 
 enum Command {
     Bench(bench::Bench),
     Check(check::Check),
+    Render(render::Render),
     Serve(serve::Serve),
     Test(test::Test),
 }
@@ -42,6 +45,7 @@ impl Arguments {
         let result = match self.command {
             Command::Bench(bench) => bench.run(),
             Command::Check(check) => check.run(),
+            Command::Render(render) => render.run(),
             Command::Serve(serve) => serve.run(),
             Command::Test(test) => test.run(),
         };

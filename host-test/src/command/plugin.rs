@@ -50,19 +50,27 @@ impl Plugin {
             Some(path) => std::fs::read(path).with_context(|| path.display().to_string()),
             None => Ok(Vec::new()),
         };
-        let variable = |variable: &String| match variable.split_once('=') {
-            Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
-            None => std::env::var(variable)
-                .map(|value| (variable.clone(), value))
-                .with_context(|| format!("--env {variable}")),
-        };
         Ok(PluginConfig {
             name: self.name.clone(),
             root_id: self.root_id.clone(),
             vm_id: self.vm_id.clone(),
             vm_configuration: read(&self.vm_config)?,
             configuration: read(&self.config)?,
-            environment: self.env.iter().map(variable).collect::<Result<_>>()?,
+            environment: self
+                .env
+                .iter()
+                .map(|it| variable(it))
+                .collect::<Result<_>>()?,
         })
+    }
+}
+
+/// `NAME=VALUE`, or `NAME` with this command's own value.
+pub(super) fn variable(text: &str) -> Result<(String, String)> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => std::env::var(text)
+            .map(|value| (text.to_owned(), value))
+            .with_context(|| format!("--env {text}")),
     }
 }
