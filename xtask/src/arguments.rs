@@ -12,6 +12,7 @@ pub(crate) enum Subject {
         toolchain: Choice,
     },
     Size,
+    Dist,
     Test {
         only: Vec<String>,
     },
@@ -79,6 +80,7 @@ fn subject(matches: &ArgMatches) -> Subject {
             },
         },
         Some(("size", _)) => Subject::Size,
+        Some(("dist", _)) => Subject::Dist,
         Some(("test", test)) if flag(test, "list") => Subject::TestList,
         Some(("test", test)) => Subject::Test {
             only: texts(test, "only"),
@@ -169,6 +171,7 @@ fn command() -> Command {
         .subcommands([
             build(),
             size(),
+            dist(),
             test(),
             demo(),
             fuzz(),
@@ -206,6 +209,17 @@ fn size() -> Command {
     Command::new("size").about(
         "Build the filter twice, whole and minimal, and list its parts in bytes (also target/dist/sizes.json)",
     )
+}
+
+fn dist() -> Command {
+    Command::new("dist")
+        .about("Build both filters and write what is published to target/dist/release: modules, SBOMs, an image, SHA256SUMS")
+        .long_about(
+            "Build both filters and write what is published to target/dist/release: the modules, a bill of materials of \
+             each (CycloneDX 1.5, the crates whose code is in the module), an OCI image layout as a folder and as a tar, \
+             which Istio, Envoy Gateway and Higress can pull once it is pushed, and SHA256SUMS.\n\nThe same commit \
+             gives the same bytes: times are the commit's, or SOURCE_DATE_EPOCH.",
+        )
 }
 
 fn test() -> Command {
@@ -355,6 +369,7 @@ mod tests {
             }
         );
         assert_eq!(read("x size"), Subject::Size);
+        assert_eq!(read("x dist"), Subject::Dist);
         assert_eq!(
             read("x test --only fmt --only tidy"),
             Subject::Test {

@@ -14,6 +14,7 @@ mod dist;
 mod fuzz;
 mod mutate;
 mod programs;
+mod release;
 mod run;
 mod say;
 mod test;
@@ -45,6 +46,7 @@ fn perform(subject: Subject) -> Result<ExitCode> {
         Subject::Build { modules, toolchain } => {
             dist::build(&workspace, modules, toolchain).map(|_| ExitCode::SUCCESS)
         }
+        Subject::Dist => release::run(&workspace).map(|()| ExitCode::SUCCESS),
         Subject::Size => dist::size(&workspace).map(|()| ExitCode::SUCCESS),
         Subject::Test { only } => test::run(&workspace, &only),
         Subject::TestList => {

@@ -41,6 +41,14 @@ impl Build {
         }
     }
 
+    /// Which features cargo is told.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Whole => &[],
+            Self::Minimal => &["--no-default-features"],
+        }
+    }
+
     /// What cargo is told besides the package.
     fn arguments(self) -> &'static [&'static str] {
         match self {

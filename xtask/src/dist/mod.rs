@@ -131,7 +131,7 @@ pub(crate) fn compile(
 ///
 /// `SOURCE_DATE_EPOCH` when given, else the time of the last commit (the same tree gives the same module), else
 /// the beginning of today.
-fn build_epoch(workspace: &Workspace) -> u64 {
+pub(crate) fn build_epoch(workspace: &Workspace) -> u64 {
     let given = std::env::var("SOURCE_DATE_EPOCH")
         .ok()
         .and_then(|text| text.parse().ok());

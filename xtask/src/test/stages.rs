@@ -74,6 +74,11 @@ pub(super) const STAGES: &[Stage] = &[
         run: examples,
     },
     Stage {
+        name: "release",
+        shows: "what is published is the same twice, and other people's tools unpack it",
+        run: crate::release::stage,
+    },
+    Stage {
         name: "demo",
         shows: "the quickstart answers as it says",
         run: demo_once,

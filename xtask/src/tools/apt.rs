@@ -50,6 +50,20 @@ pub(crate) fn install(workspace: &Workspace, packages: &[&str]) -> Result<Instal
     Ok(Installed::Yes)
 }
 
+/// Fetches the lists of packages, where that is allowed.
+pub(crate) fn update(workspace: &Workspace) -> Result<()> {
+    let Some(prefix) = privilege() else {
+        return Ok(());
+    };
+    let mut command = Command::new(prefix.first().copied().unwrap_or("apt-get"));
+    command.args(prefix.iter().skip(1)).arg("update");
+    Job::new("apt-get update", workspace.log("apt-get-update"), command)
+        .limit(LIMIT)
+        .run()?
+        .require()?;
+    Ok(())
+}
+
 fn privilege() -> Option<&'static [&'static str]> {
     output(Command::new("apt-get").arg("--version")).ok()?;
     if output(Command::new("id").arg("-u")).is_ok_and(|id| id == "0") {

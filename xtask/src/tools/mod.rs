@@ -1,6 +1,7 @@
 //! Other people's programs that the tests need, each pinned and kept under `target/tools`.
 
 pub(crate) mod apt;
+mod deb;
 mod node;
 mod wheel;
 
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::say;
 use crate::workspace::Workspace;
+use deb::Deb;
 pub(crate) use node::modules as node_modules;
 use wheel::Wheel;
 
@@ -81,6 +83,20 @@ pub(crate) fn wrk(workspace: &Workspace) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Where `prometheus` and `promtool` are.
+pub(crate) fn prometheus(workspace: &Workspace) -> Result<PathBuf> {
+    let programs = &["usr/bin/prometheus", "usr/bin/promtool"];
+    let package = "prometheus";
+    Deb { package, programs }.folder(workspace)
+}
+
+/// `umoci`, which reads OCI images.
+pub(crate) fn umoci(workspace: &Workspace) -> Result<PathBuf> {
+    let programs = &["usr/bin/umoci"];
+    let package = "umoci";
+    Ok(Deb { package, programs }.folder(workspace)?.join("umoci"))
 }
 
 /// The `cargo-deny` binary.
