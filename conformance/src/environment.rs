@@ -35,6 +35,14 @@ pub fn node_modules() -> Result<PathBuf> {
     )
 }
 
+/// The folder of `prometheus` and `promtool` (variable `PORTCULLIS_PROMETHEUS`).
+pub fn prometheus() -> Result<PathBuf> {
+    part(
+        "PORTCULLIS_PROMETHEUS",
+        "the folder of Prometheus' programs",
+    )
+}
+
 /// A part that is missing fails the test and says what to run: a test that skips itself proves nothing.
 fn part(variable: &str, what: &str) -> Result<PathBuf> {
     let value = std::env::var_os(variable).with_context(|| {

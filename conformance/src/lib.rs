@@ -31,6 +31,7 @@ pub mod native;
 pub mod oracle;
 pub mod plot;
 pub mod process;
+pub mod prometheus;
 pub mod provider;
 pub mod random;
 pub mod report;

@@ -17,6 +17,7 @@ pub(crate) struct Parts {
     programs: Option<Result<Vec<Program>, String>>,
     envoy: Option<Result<PathBuf, String>>,
     node_modules: Option<Result<PathBuf, String>>,
+    prometheus: Option<Result<PathBuf, String>>,
 }
 
 impl Parts {
@@ -28,6 +29,7 @@ impl Parts {
             programs: None,
             envoy: None,
             node_modules: None,
+            prometheus: None,
         }
     }
 
@@ -72,6 +74,14 @@ impl Parts {
         })
     }
 
+    /// Where Prometheus' programs are.
+    pub(crate) fn prometheus(&mut self) -> Result<PathBuf> {
+        let workspace = &self.workspace;
+        once(&mut self.prometheus, "Prometheus", || {
+            tools::prometheus(workspace)
+        })
+    }
+
     /// Tells a test where the parts are.
     pub(crate) fn tell(&mut self, command: &mut Command) -> Result<()> {
         let dist = self.dist()?;
@@ -81,7 +91,8 @@ impl Parts {
             .env("PORTCULLIS_GUESTS", dist.guests);
         command
             .env("PORTCULLIS_ENVOY", self.envoy()?)
-            .env("PORTCULLIS_NODE_MODULES", self.node_modules()?);
+            .env("PORTCULLIS_NODE_MODULES", self.node_modules()?)
+            .env("PORTCULLIS_PROMETHEUS", self.prometheus()?);
         Ok(())
     }
 }
