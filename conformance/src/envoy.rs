@@ -167,6 +167,11 @@ impl Envoy {
         }
     }
 
+    /// The address of the admin interface.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// The process id, for `/proc/PID/stat`.
     pub fn pid(&self) -> u32 {
         self.child.id()

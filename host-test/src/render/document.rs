@@ -25,6 +25,7 @@ impl Document {
         let root = parse(text).map_err(|(at, why)| Mistake::at(at, why))?;
         let mut found = Found {
             destinations: BTreeMap::new(),
+            issuer: None,
             variables: Vec::new(),
         };
         for (name, url) in &wishes.clusters {
@@ -83,6 +84,16 @@ fn renamed(tree: &Tree, name: &dyn Fn(&str) -> Option<String>) -> Tree {
                         let text = name(cluster).unwrap_or_else(|| cluster.clone());
                         (key.clone(), Tree::Text(text))
                     }
+                    Tree::Map(origins) if key == "clusters" => {
+                        let each = |(origin, cluster): &(String, Tree)| match cluster {
+                            Tree::Text(cluster) => {
+                                let text = name(cluster).unwrap_or_else(|| cluster.clone());
+                                (origin.clone(), Tree::Text(text))
+                            }
+                            other => (origin.clone(), renamed(other, name)),
+                        };
+                        (key.clone(), Tree::Map(origins.iter().map(each).collect()))
+                    }
                     value => (key.clone(), renamed(value, name)),
                 })
                 .collect(),
@@ -93,6 +104,8 @@ fn renamed(tree: &Tree, name: &dyn Fn(&str) -> Option<String>) -> Tree {
 
 struct Found {
     destinations: BTreeMap<String, Destination>,
+    /// `issuer` of the innermost object that has one: where a cluster without `uri` is.
+    issuer: Option<String>,
     variables: Vec<String>,
 }
 
@@ -113,11 +126,16 @@ impl Found {
                     .collect::<Result<_, _>>()?,
             ),
             Value::Map(entries) => {
+                let outer = self.issuer.clone();
+                if let Some(issuer) = entries.iter().find_map(issuer_of) {
+                    self.issuer = Some(issuer);
+                }
                 let fields = entries
                     .iter()
                     .map(|(key, _, value)| Ok((key.clone(), self.tree(value)?)))
                     .collect::<Result<Vec<_>, Mistake>>()?;
                 self.read_destination(&fields, node.at)?;
+                self.issuer = outer;
                 Tree::Map(fields)
             }
         })
@@ -130,13 +148,23 @@ impl Found {
                 _ => None,
             })
         };
-        let Some(cluster) = text("cluster") else {
-            return Ok(());
-        };
         let read = |uri: &str| {
             Destination::parse(uri).map_err(|why| Mistake::at(at, format!("{uri}: {why}")))
         };
-        match (self.destinations.get(cluster), text("uri")) {
+        for (key, value) in fields {
+            if let (true, Tree::Map(origins)) = (key == "clusters", value) {
+                for (origin, cluster) in origins {
+                    if let Tree::Text(cluster) = cluster {
+                        self.destinations.insert(cluster.clone(), read(origin)?);
+                    }
+                }
+            }
+        }
+        let Some(cluster) = text("cluster") else {
+            return Ok(());
+        };
+        let uri = text("uri").or(self.issuer.as_deref());
+        match (self.destinations.get(cluster), uri) {
             (Some(known), Some(uri)) => {
                 let destination = read(uri)?;
                 if !known.is_same_origin(&destination) {
@@ -173,6 +201,14 @@ impl Found {
                 self.variables.push(name.to_owned());
             }
         }
+    }
+}
+
+/// The URL in an `issuer` field.
+fn issuer_of((key, _, value): &(String, At, Node)) -> Option<String> {
+    match &value.value {
+        Value::Scalar { text, .. } if key == "issuer" && text.contains("://") => Some(text.clone()),
+        _ => None,
     }
 }
 
@@ -267,6 +303,16 @@ mod tests {
             renamed.contains(r#""cluster":"login|login.example.com""#),
             "{renamed}"
         );
+    }
+
+    #[test]
+    fn discovery_is_at_the_issuer_and_at_the_origins_that_it_names() {
+        let text = "issuers:\n  - issuer: https://login.example.com\n    jwks:\n      discovery:\n        cluster: idp\n        clusters: { 'https://keys.example.com': keys }\n";
+        let document = read(text).unwrap();
+        assert_eq!(document.destinations["idp"].host, "login.example.com");
+        assert_eq!(document.destinations["keys"].host, "keys.example.com");
+        let renamed = document.tree(|_, it| it.host.clone()).json();
+        assert!(renamed.contains(r#""cluster":"login.example.com","clusters":{"https://keys.example.com":"keys.example.com"}"#), "{renamed}");
     }
 
     #[test]
