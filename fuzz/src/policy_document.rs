@@ -142,7 +142,8 @@ fn walk(policy: &Policy) -> usize {
                 claims: &claims,
             };
             // All that the route looks at.
-            let tokens: Vec<TokenFacts<'_>> = route.credentials().iter().copied().map(token).collect();
+            let tokens: Vec<TokenFacts<'_>> =
+                route.credentials().iter().copied().map(token).collect();
             let facts = Facts {
                 tokens: &tokens,
                 request: RequestFacts {
