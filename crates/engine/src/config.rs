@@ -3,9 +3,11 @@
 mod anchor;
 mod credentials;
 mod identity_headers;
+mod issuers;
 mod jwks;
 mod key_origin;
 mod limits;
+mod tenants;
 mod url;
 
 use std::rc::Rc;
@@ -16,6 +18,7 @@ use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Val
 pub(crate) use anchor::Anchor;
 pub(crate) use credentials::{At, Credentials, Role};
 pub(crate) use identity_headers::{IdentityHeader, IdentityHeaders, Source};
+use issuers::{Issuers, MOST_TEMPLATES};
 pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
@@ -35,6 +38,7 @@ pub(crate) enum Audit {
 #[derive(Debug)]
 pub struct Config {
     pub(crate) anchors: Vec<Rc<Anchor>>,
+    pub(crate) issuers: Issuers,
     pub(crate) credentials: Credentials,
     pub(crate) policy: Policy,
     pub(crate) identity_headers: IdentityHeaders,
@@ -150,8 +154,10 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
     let limits = document.optional("limits", |field| limits::read(&mut field.section()?));
     version?;
     let (identity_headers, forward_credential) = upstream;
+    let anchors = anchors?;
     Some(Config {
-        anchors: anchors?,
+        issuers: Issuers::new(&anchors),
+        anchors,
         credentials,
         policy: policy?,
         identity_headers,
@@ -166,6 +172,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
 
 fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
     let mut anchors: Vec<Rc<Anchor>> = Vec::new();
+    let mut templates: usize = 0;
     // An empty list is meant where every route is anonymous; nothing can be verified then.
     for item in field.list()? {
         let Some(anchor) = item
@@ -174,15 +181,32 @@ fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
         else {
             continue;
         };
-        if anchors.iter().any(|known| known.issuer == anchor.issuer) {
+        let mut known = anchors.iter();
+        if known.any(|known| known.issuer == anchor.issuer || may_be_the_same(known, &anchor)) {
             item.problem_with_help(
                 "this issuer is configured already",
-                "an issuer has one entry, with all its audiences",
+                "an issuer has one entry, with all its audiences; no name may fit two",
             );
+        }
+        templates = templates.saturating_add(usize::from(anchor.template.is_some()));
+        if templates > MOST_TEMPLATES {
+            item.problem(format!(
+                "is one more than the {MOST_TEMPLATES} issuers that may have a place for a tenant"
+            ));
         }
         anchors.push(Rc::new(anchor));
     }
     Some(anchors)
+}
+
+/// Whether some token's issuer may be both.
+fn may_be_the_same(a: &Anchor, b: &Anchor) -> bool {
+    match (&a.template, &b.template) {
+        (None, None) => false,
+        (Some(a), None) => a.tenant_of(&b.issuer).is_some(),
+        (None, Some(b)) => b.tenant_of(&a.issuer).is_some(),
+        (Some(a), Some(b)) => a.overlaps(b),
+    }
 }
 
 /// The issuers that entries name, those of broken entries too: a mistake in an entry must not be reported a second time,

@@ -7,7 +7,6 @@ mod verify;
 
 pub(crate) use hold::Patience;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
 
@@ -68,7 +67,6 @@ pub struct Guard {
     /// Whose keys a tick looks at first.
     next_due: usize,
     notices: Notices,
-    anchors_by_issuer: BTreeMap<Rc<str>, usize>,
     /// In the order of the policy's routes.
     route_names: Vec<Rc<str>>,
 }
@@ -77,9 +75,9 @@ impl Guard {
     /// A guard for `config`. Nothing is fetched before [`Guard::start`].
     pub fn new(config: Config, options: GuardOptions, verifier: Box<dyn Verifier>) -> Self {
         let limits = &config.limits;
-        let anchors = config.anchors.iter();
-        let keys: Vec<IssuerKeys> = anchors
-            .clone()
+        let keys: Vec<IssuerKeys> = config
+            .anchors
+            .iter()
             .map(|anchor| IssuerKeys::new(&anchor.issuer, &anchor.keys))
             .collect();
         keys.iter()
@@ -97,9 +95,6 @@ impl Guard {
             keys,
             next_due: 0,
             notices: Notices::default(),
-            anchors_by_issuer: anchors
-                .map(|anchor| (Rc::clone(&anchor.issuer), anchor.index))
-                .collect(),
             route_names: config
                 .policy
                 .routes()

@@ -20,6 +20,7 @@ pub(crate) struct Identity {
     anchor: Rc<Anchor>,
     /// The token's own, where the anchor stands for many.
     issuer: Rc<str>,
+    tenant: Option<Box<str>>,
     slot: usize,
     validity: Validity,
     subject: Option<Box<str>>,
@@ -39,7 +40,10 @@ pub(crate) struct Identity {
 /// A token that passed all cheap checks and waits for its signature to be verified.
 pub(crate) struct Unverified<'t> {
     pub(crate) anchor: Rc<Anchor>,
+    /// The token's own, where the anchor stands for many.
     pub(crate) issuer: Rc<str>,
+    /// The tenant in it.
+    pub(crate) tenant: Option<Box<str>>,
     /// The place of the issuer's keys in the guard.
     pub(crate) slot: usize,
     pub(crate) jws: CompactJws<'t>,
@@ -73,6 +77,7 @@ impl Identity {
         let life = life.ok_or(last)?;
         let Unverified {
             issuer,
+            tenant,
             slot,
             anchor,
             claims,
@@ -96,8 +101,11 @@ impl Identity {
         } else {
             Map::new()
         };
-        let names = [&subject, &client, &jwt_id];
+        // The name of a tenant's issuer is the entry's own.
+        let own_issuer = tenant.as_ref().map_or(0, |_| string_bytes(&issuer));
+        let names = [&subject, &client, &jwt_id, &tenant];
         let heap_bytes = size_of::<Self>()
+            .saturating_add(own_issuer)
             .saturating_add(if claims.is_empty() {
                 0
             } else {
@@ -122,6 +130,7 @@ impl Identity {
         Ok(Self {
             anchor,
             issuer,
+            tenant,
             slot,
             validity,
             subject,
@@ -144,6 +153,11 @@ impl Identity {
     /// `iss`, which the anchor accepts.
     pub(crate) const fn issuer(&self) -> &Rc<str> {
         &self.issuer
+    }
+
+    /// The tenant in it, where the anchor has a place for one.
+    pub(crate) fn tenant(&self) -> Option<&str> {
+        self.tenant.as_deref()
     }
 
     /// The place of the issuer's keys in the guard, as long as [`Identity::is_alive`].

@@ -99,7 +99,9 @@ fn facts_of<'v>(verified: &'v Verified, credentials: &'v Credentials) -> TokenFa
     TokenFacts {
         credential,
         credential_name: credentials.kind(credential).map_or("", |kind| &kind.name),
-        issuer: identity.issuer(),
+        // As the document writes it: all tenants are one to a route.
+        issuer: &identity.anchor().issuer,
+        tenant: identity.tenant(),
         audiences: identity.audiences(),
         scopes: identity.scopes(),
         claims: identity.claims(),

@@ -46,7 +46,7 @@ impl Verified {
         }
         // The same token may be good as one credential and not as another.
         let kind = credentials.kind(origin.credential);
-        if !kind.is_some_and(|kind| kind.accepts(identity.issuer())) {
+        if !kind.is_some_and(|kind| kind.accepts(&identity.anchor().issuer)) {
             return refuse(Refusal::because(
                 Reason::IssuerNotAccepted,
                 "credential_issuer",

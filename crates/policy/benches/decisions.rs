@@ -74,6 +74,7 @@ fn decide(c: &mut Criterion) {
             credential: 0,
             credential_name: "bearer",
             issuer: "https://login.example.com",
+            tenant: None,
             audiences: &["https://api.example.com".to_owned()],
             scopes: &["openid".to_owned(), "documents:read".to_owned()],
             claims: &claims,

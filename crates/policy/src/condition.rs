@@ -16,6 +16,7 @@
 //! | `credentials.NAME.claims.x` | a claim of that credential's token; an error where it did not come, unless `has(credentials.NAME)` was asked first |
 //! | `request.method`, `request.host`, `request.path` | as text; host in lower case without port, path decoded, without query |
 //! | `path.x` | the template's variable `{x}`, decoded |
+//! | `issuer.tenant` | the tenant in the issuer's name; an error where it has none |
 //! | `source.address` | the peer's address without port; an error where the proxy doesn't know it |
 //! | `now` | the time, whole seconds since 1970: `now + 60 < claims.exp` |
 //!
@@ -110,7 +111,7 @@ impl Condition {
         principal: &TokenFacts<'_>,
     ) -> Result<(), Denied> {
         let budget = Budget::new(BUDGET);
-        let variables = Variables::new(route, facts, principal.claims, &budget);
+        let variables = Variables::new(route, facts, principal, &budget);
         let mut context = Context::with_env(Arc::clone(&self.env));
         context.set_variable_resolver(&variables);
         let result = Value::resolve_val(&self.tree, &context);

@@ -25,8 +25,10 @@ pub struct TokenFacts<'a> {
     pub credential: usize,
     /// The name of that credential.
     pub credential_name: &'a str,
-    /// The configured issuer whose key verified the token.
+    /// The configured issuer whose key verified the token, as the document writes it.
     pub issuer: &'a str,
+    /// The tenant in the token's `iss`, where the document's issuer has a place for one.
+    pub tenant: Option<&'a str>,
     /// The token's audiences.
     pub audiences: &'a [String],
     /// The token's scopes, already split.

@@ -7,6 +7,7 @@ use portcullis_jose::{Algorithm, ExpectedType};
 use portcullis_policy::{Field, Section};
 
 use super::jwks::{self, KeySource};
+use super::tenants::{self, Template};
 use super::url::{self, Http};
 
 /// One configured issuer.
@@ -14,8 +15,10 @@ use super::url::{self, Http};
 pub(crate) struct Anchor {
     /// Its place in the configuration.
     pub(crate) index: usize,
-    /// Compared with `iss` byte for byte (RFC 8414 section 2).
+    /// Compared with `iss` byte for byte (RFC 8414 section 2). As the document writes it, where it has a place for a tenant.
     pub(crate) issuer: Rc<str>,
+    /// The place for a tenant, and which there are.
+    pub(crate) template: Option<Template>,
     /// A token must be for one of these; never empty.
     pub(crate) audiences: Box<[Box<str>]>,
     /// A token's `alg` must be one of these; never empty.
@@ -58,10 +61,13 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     });
     let scope_claim = section.or("scope_claim", "scope", Field::non_empty_text);
     let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
+    let tenants = section.field("tenants");
+    let template = read_template(section, issuer, tenants);
     let keys = read_keys(section, issuer, http);
     Some(Anchor {
         index,
-        issuer: issuer?.into(),
+        issuer: issuer?.0.into(),
+        template: template?,
         audiences: audiences?.into(),
         algorithms: algorithms?.into(),
         token_type: token_type.unwrap_or_default(),
@@ -73,12 +79,26 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
 }
 
 /// `jwks` or `discovery`.
-fn read_keys(section: &mut Section<'_>, issuer: Option<&str>, http: Http) -> Option<KeySource> {
+fn read_keys(
+    section: &mut Section<'_>,
+    issuer: Option<Named<'_>>,
+    http: Http,
+) -> Option<KeySource> {
     let jwks = section.field("jwks");
     let discovery = section.field("discovery");
     match (jwks, discovery) {
         (Some(jwks), None) => jwks::read(&mut jwks.section()?, http),
-        (None, Some(discovery)) => jwks::read_discovery(&mut discovery.section()?, issuer, http),
+        (None, Some(discovery)) if issuer.is_some_and(|(_, around)| around.is_some()) => {
+            discovery.problem_with_help(
+                "metadata is about one issuer, and this one stands for many",
+                "name the key set that all tenants share: `jwks`",
+            );
+            None
+        }
+        (None, Some(discovery)) => {
+            let issuer = issuer.map(|(name, _)| name);
+            jwks::read_discovery(&mut discovery.section()?, issuer, http)
+        }
         (Some(_), Some(discovery)) => {
             discovery.problem("keys come from `jwks` or by `discovery`, not from both");
             None
@@ -93,15 +113,53 @@ fn read_keys(section: &mut Section<'_>, issuer: Option<&str>, http: Http) -> Opt
     }
 }
 
-fn read_issuer<'d>(field: &Field<'d>, http: Http) -> Option<&'d str> {
+/// An issuer's name, and what stands around its tenant.
+type Named<'d> = (&'d str, Option<(&'d str, &'d str)>);
+
+fn read_issuer<'d>(field: &Field<'d>, http: Http) -> Option<Named<'d>> {
     let text = field.non_empty_text()?;
-    let parsed = url::read(field, http)?;
+    let around = match text.contains(['{', '}']) {
+        true => Some(Template::split(field, text)?),
+        false => None,
+    };
+    // Any tenant does: none has a character that a URL cannot have.
+    let sample = text.replace(tenants::PLACE, "tenant");
+    let parsed = match url::parse(&sample, http) {
+        Ok(parsed) => parsed,
+        Err(wrong) => {
+            wrong.report(field);
+            return None;
+        }
+    };
     // RFC 8414 section 2: "a URL that uses the "https" scheme and has no query or fragment components".
     if parsed.has_query {
         field.problem("an issuer has no query (RFC 8414 section 2)");
         return None;
     }
-    Some(text)
+    Some((text, around))
+}
+
+/// `tenants`, which belongs to an issuer with a place for one, and only to such.
+fn read_template(
+    section: &Section<'_>,
+    issuer: Option<Named<'_>>,
+    tenants: Option<Field<'_>>,
+) -> Option<Option<Template>> {
+    match (issuer?.1, tenants) {
+        (None, None) => Some(None),
+        (Some(around), Some(tenants)) => Template::read(&tenants, around).map(Some),
+        (Some(_), None) => {
+            section.problem_with_help(
+                "the field `tenants` is missing: the issuer has a place for one",
+                "tenants: [a, b], or tenants: { pattern: uuid }",
+            );
+            None
+        }
+        (None, Some(tenants)) => {
+            tenants.problem("the issuer has no `{tenant}` that this could be for");
+            None
+        }
+    }
 }
 
 fn read_algorithm(field: &Field<'_>) -> Option<Algorithm> {

@@ -123,21 +123,28 @@ impl Guard {
             .issuer()
             .ok_or(Refusal::because(Reason::ClaimMissing, "iss_missing"))?;
         // RFC 8725 section 3.8: the issuer chooses the keys, and only its own.
-        let anchor = self
-            .anchors_by_issuer
-            .get(issuer)
-            .and_then(|index| self.config.anchors.get(*index))
+        let (anchor, tenant) = self
+            .config
+            .issuers
+            .find(issuer)
+            .and_then(|found| Some((self.config.anchors.get(found.index)?, found.tenant)))
             .ok_or_else(|| Refusal::from(Reason::IssuerUnknown).claiming(issuer))?;
+        // INVARIANT: what is verified is told under the token's own name, not under that of all tenants.
+        let name = match tenant {
+            Some(_) => issuer.into(),
+            None => Rc::clone(&anchor.issuer),
+        };
         let kind = self.config.credentials.kind(credential.origin().credential);
         if !kind.is_some_and(|kind| kind.accepts(&anchor.issuer)) {
             let refusal = Refusal::because(Reason::IssuerNotAccepted, "credential_issuer");
-            return Err(refusal.claiming(&anchor.issuer));
+            return Err(refusal.claiming(issuer));
         }
-        let scopes = check_claims(anchor, &jws, &claims, now)
-            .map_err(|refusal| refusal.claiming(&anchor.issuer))?;
+        let scopes =
+            check_claims(anchor, &jws, &claims, now).map_err(|refusal| refusal.claiming(issuer))?;
         Ok(Unverified {
             anchor: Rc::clone(anchor),
-            issuer: Rc::clone(&anchor.issuer),
+            issuer: name,
+            tenant: tenant.map(Box::from),
             slot: anchor.index,
             jws,
             claims,

@@ -29,6 +29,7 @@ mod rotation;
 mod several;
 mod several_sets;
 mod shadow;
+mod tenants;
 mod tokens;
 mod waiting;
 mod world;

@@ -3,8 +3,8 @@
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 
 use super::names::{
-    CLAIMS, CREDENTIALS, FUNCTIONS, MACROS, METHODS, NOW, PATH, REQUEST, REQUEST_FIELDS, SOURCE,
-    SOURCE_FIELDS, TYPES, VARIABLES,
+    CLAIMS, CREDENTIALS, FUNCTIONS, ISSUER, ISSUER_FIELDS, MACROS, METHODS, NOW, PATH, REQUEST,
+    REQUEST_FIELDS, SOURCE, SOURCE_FIELDS, TYPES, VARIABLES,
 };
 use super::{Scope, parse};
 use crate::document::{Field, nearest, quoted};
@@ -154,7 +154,7 @@ impl Checker<'_> {
     fn root<'n>(&self, node: &'n IdedExpr) -> Option<Root<'n>> {
         match &node.expr {
             Expr::Ident(name)
-                if [CLAIMS, REQUEST, PATH, SOURCE].contains(&name.as_str())
+                if [CLAIMS, ISSUER, REQUEST, PATH, SOURCE].contains(&name.as_str())
                     && !self.bound.contains(name) =>
             {
                 Some(Root::Variable(name))
@@ -251,6 +251,7 @@ impl Checker<'_> {
                 }
                 PATH => "name a variable of the template: path.id".to_owned(),
                 REQUEST => format!("name a field: {}", REQUEST_FIELDS.join(", ")),
+                ISSUER => format!("name a field: {}", ISSUER_FIELDS.join(", ")),
                 _ => format!("name a field: {}", SOURCE_FIELDS.join(", ")),
             };
             return self.mistake(
@@ -290,6 +291,7 @@ impl Checker<'_> {
         let known: &[&str] = match (root, self.scope.path_variables) {
             (REQUEST, _) => &REQUEST_FIELDS,
             (SOURCE, _) => &SOURCE_FIELDS,
+            (ISSUER, _) => &ISSUER_FIELDS,
             (PATH, Some(variables)) => variables,
             // Claims are the token's business; and a template that could not be read has been reported.
             _ => return,

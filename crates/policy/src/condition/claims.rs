@@ -16,8 +16,8 @@ use cel::context::VariableResolver;
 use serde_json::{Map, Value as Json};
 
 use super::meter::{BUDGET_VARIABLE, Budget, text_weight};
-use super::names::{CLAIMS, CREDENTIALS, NOW, PATH, REQUEST, SOURCE};
-use crate::decision::Facts;
+use super::names::{CLAIMS, CREDENTIALS, ISSUER, NOW, PATH, REQUEST, SOURCE};
+use crate::decision::{Facts, TokenFacts};
 use crate::route::{Route, normal_host};
 
 /// Objects and lists inside each other, beyond which a claim is no value. The token's own limit is lower.
@@ -29,6 +29,8 @@ pub(super) struct Variables<'a> {
     facts: &'a Facts<'a>,
     /// Those of the token that speaks for the request.
     claims: &'a Map<String, Json>,
+    /// The one in its issuer's name.
+    tenant: Option<&'a str>,
     budget: &'a Budget,
 }
 
@@ -36,13 +38,14 @@ impl<'a> Variables<'a> {
     pub(super) fn new(
         route: &'a Route,
         facts: &'a Facts<'a>,
-        claims: &'a Map<String, Json>,
+        principal: &TokenFacts<'a>,
         budget: &'a Budget,
     ) -> Self {
         Self {
             route,
             facts,
-            claims,
+            claims: principal.claims,
+            tenant: principal.tenant,
             budget,
         }
     }
@@ -89,7 +92,7 @@ impl<'a> Variables<'a> {
         CelMap::from(entries.collect::<HashMap<_, _>>())
     }
 
-    /// A field of `request`, `path` or `source`.
+    /// A field of `request`, `path`, `source` or `issuer`.
     fn field(&self, root: &str, name: &str) -> Option<CowVal<'a, 'a>> {
         let request = &self.facts.request;
         let text = match (root, name) {
@@ -100,6 +103,7 @@ impl<'a> Variables<'a> {
                     .map(|host| CowVal::owned(CelString::from(host.into_owned())));
             }
             (SOURCE, "address") => self.facts.source_address?,
+            (ISSUER, "tenant") => self.tenant?,
             (PATH, name) => self
                 .route
                 .variables(request.path)
@@ -111,11 +115,12 @@ impl<'a> Variables<'a> {
         Some(CowVal::owned(CelString::from(text)))
     }
 
-    /// `request`, `path` and `source` as maps, for what isn't written as `root.field`: `path["id"]`, `has(path.id)`.
+    /// `request`, `path`, `source` and `issuer` as maps, for what isn't written as `root.field`: `path["id"]`, `has(path.id)`.
     fn whole(&self, root: &str) -> CelMap<'a> {
         let names: Vec<&str> = match root {
             REQUEST => super::names::REQUEST_FIELDS.to_vec(),
             SOURCE => super::names::SOURCE_FIELDS.to_vec(),
+            ISSUER => super::names::ISSUER_FIELDS.to_vec(),
             _ => self
                 .route
                 .variables(self.facts.request.path)
@@ -140,8 +145,8 @@ impl VariableResolver for Variables<'_> {
             (CLAIMS, steps) => self.claims(self.claims, steps),
             (CREDENTIALS, None) => Some(CowVal::owned(self.came())),
             (CREDENTIALS, Some(rest)) => self.credential(rest),
-            (REQUEST | PATH | SOURCE, None) => Some(CowVal::owned(self.whole(root))),
-            (REQUEST | PATH | SOURCE, Some(name)) => self.field(root, name),
+            (REQUEST | PATH | SOURCE | ISSUER, None) => Some(CowVal::owned(self.whole(root))),
+            (REQUEST | PATH | SOURCE | ISSUER, Some(name)) => self.field(root, name),
             (NOW, None) => Some(CowVal::owned(CelInt::from(self.facts.now))),
             (BUDGET_VARIABLE, None) => Some(CowVal::Borrowed(self.budget)),
             _ => None,

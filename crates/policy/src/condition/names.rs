@@ -6,16 +6,19 @@ pub(super) const CREDENTIALS: &str = "credentials";
 pub(super) const REQUEST: &str = "request";
 pub(super) const PATH: &str = "path";
 pub(super) const SOURCE: &str = "source";
+pub(super) const ISSUER: &str = "issuer";
 /// The time.
 pub(super) const NOW: &str = "now";
 
 /// All variables, for a message.
-pub(super) const VARIABLES: [&str; 6] = [CLAIMS, CREDENTIALS, REQUEST, PATH, SOURCE, NOW];
+pub(super) const VARIABLES: [&str; 7] = [CLAIMS, CREDENTIALS, ISSUER, REQUEST, PATH, SOURCE, NOW];
 
 /// The fields of `request`.
 pub(super) const REQUEST_FIELDS: [&str; 3] = ["method", "host", "path"];
 /// The fields of `source`.
 pub(super) const SOURCE_FIELDS: [&str; 1] = ["address"];
+/// The fields of `issuer`.
+pub(super) const ISSUER_FIELDS: [&str; 1] = ["tenant"];
 
 /// Types, as values: `type(claims.aud) == list`.
 pub(super) const TYPES: [&str; 9] = [

@@ -59,6 +59,7 @@ fn token<'a>(
         credential,
         credential_name,
         issuer: "https://login.example.com",
+        tenant: None,
         audiences: &[],
         scopes: &[],
         claims,
@@ -333,8 +334,16 @@ fn mistakes_are_told_when_loading() {
             "at character 1 of the condition: there is no variable \"tenant\"",
         ),
         (
+            "issuer.name == 'acme'",
+            "at character 8 of the condition: `issuer` has no field \"name\"",
+        ),
+        (
+            "issuer == 'acme'",
+            "at character 1 of the condition: `issuer` cannot be used as a whole (name a field: tenant)",
+        ),
+        (
             "claims.x == acme",
-            "at character 13 of the condition: there is no variable \"acme\" (known: claims, credentials, request, path, source, now; text stands in quotes)",
+            "at character 13 of the condition: there is no variable \"acme\" (known: claims, credentials, issuer, request, path, source, now; text stands in quotes)",
         ),
         ("claim.x == 1", "did you mean `claims`?"),
         ("id == 'x'", "did you mean `path.id`?"),
@@ -431,7 +440,7 @@ fn mistakes_are_told_when_loading() {
     }
     assert_eq!(
         mistake("\n  tenant == 1"),
-        "at line 2, character 3 of the condition: there is no variable \"tenant\" (known: claims, credentials, request, path, source, now; text stands in quotes)"
+        "at line 2, character 3 of the condition: there is no variable \"tenant\" (known: claims, credentials, issuer, request, path, source, now; text stands in quotes)"
     );
 }
 

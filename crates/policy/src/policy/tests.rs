@@ -543,6 +543,7 @@ impl Given {
             credential,
             credential_name: CREDENTIALS[credential],
             issuer: self.issuer,
+            tenant: None,
             audiences: &self.audiences,
             scopes: &self.scopes,
             claims: &self.claims,
