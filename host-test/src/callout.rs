@@ -162,10 +162,16 @@ impl Callouts {
         if self.pending.len() >= most || bytes > most_bytes {
             return None;
         }
-        self.last_token = self.last_token.checked_add(1)?;
+        let token = self.next_token()?;
         self.bytes = bytes;
-        callout.token = self.last_token;
-        self.pending.insert(self.last_token, callout);
+        callout.token = token;
+        self.pending.insert(token, callout);
+        Some(token)
+    }
+
+    /// A number for a callout, of whatever kind; none when all are used up.
+    pub(crate) fn next_token(&mut self) -> Option<u32> {
+        self.last_token = self.last_token.checked_add(1)?;
         Some(self.last_token)
     }
 

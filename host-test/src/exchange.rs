@@ -101,6 +101,7 @@ impl Worker {
         self.touched.remove(&id.0);
         let live = self.guest.vm().streams.remove(&id.0);
         let stream = live.or_else(|| self.ended.remove(&id.0));
+        self.retire_idle();
         let (upstream, response, fuel) = match stream {
             Some(stream) => (stream.request.sent, stream.response.sent, stream.fuel),
             None => (None, None, 0),

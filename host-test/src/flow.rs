@@ -159,6 +159,7 @@ impl Worker {
         if let Some(stream) = self.guest.vm().streams.remove(&id.0) {
             self.ended.insert(id.0, stream);
         }
+        self.retire_idle();
     }
 
     /// The direction, if it still takes anything from the wire.
@@ -205,7 +206,7 @@ impl Worker {
             Some(callback) if filters => {
                 let action = self
                     .guest
-                    .call(name, id, &callback, (id, count, u32::from(end_told)));
+                    .call_headers(name, id, &callback, (count, end_told));
                 match self.judge(id, action) {
                     Some(action) => action,
                     None => return,

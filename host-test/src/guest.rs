@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmtime::{Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
 
+use crate::abi_version::AbiVersion;
 use crate::log::{Level, Log};
 use crate::metering::{Allowance, Metering};
 use crate::metrics::MetricIds;
@@ -15,6 +16,15 @@ use crate::vm::{Restriction, Vm};
 /// Root context, token, headers, body bytes, trailers.
 type OnCallResponse = TypedFunc<(u32, u32, u32, u32, u32), ()>;
 
+/// A callback for a head. Which of the two a module exports is a matter of its ABI.
+#[derive(Clone)]
+pub(crate) enum OnHeaders {
+    /// 0.1.0: context, headers.
+    Untold(TypedFunc<(u32, u32), u32>),
+    /// 0.2.0 and later: and whether nothing follows.
+    Told(TypedFunc<(u32, u32, u32), u32>),
+}
+
 /// Callbacks that the guest exports; one that is missing is passed over, as in Envoy.
 #[derive(Default)]
 pub(crate) struct Exports {
@@ -23,13 +33,17 @@ pub(crate) struct Exports {
     pub(crate) on_configure: Option<TypedFunc<(u32, u32), u32>>,
     pub(crate) on_tick: Option<TypedFunc<u32, ()>>,
     pub(crate) on_queue_ready: Option<TypedFunc<(u32, u32), ()>>,
-    pub(crate) on_request_headers: Option<TypedFunc<(u32, u32, u32), u32>>,
+    pub(crate) on_request_headers: Option<OnHeaders>,
     pub(crate) on_request_body: Option<TypedFunc<(u32, u32, u32), u32>>,
     pub(crate) on_request_trailers: Option<TypedFunc<(u32, u32), u32>>,
-    pub(crate) on_response_headers: Option<TypedFunc<(u32, u32, u32), u32>>,
+    pub(crate) on_response_headers: Option<OnHeaders>,
     pub(crate) on_response_body: Option<TypedFunc<(u32, u32, u32), u32>>,
     pub(crate) on_response_trailers: Option<TypedFunc<(u32, u32), u32>>,
     pub(crate) on_http_call_response: Option<OnCallResponse>,
+    pub(crate) on_grpc_receive_initial_metadata: Option<TypedFunc<(u32, u32, u32), ()>>,
+    pub(crate) on_grpc_receive: Option<TypedFunc<(u32, u32, u32), ()>>,
+    pub(crate) on_grpc_receive_trailing_metadata: Option<TypedFunc<(u32, u32, u32), ()>>,
+    pub(crate) on_grpc_close: Option<TypedFunc<(u32, u32, u32), ()>>,
     pub(crate) on_done: Option<TypedFunc<u32, u32>>,
     pub(crate) on_log: Option<TypedFunc<u32, ()>>,
     pub(crate) on_delete: Option<TypedFunc<u32, ()>>,
@@ -86,6 +100,7 @@ impl Guest {
             done_waiting: Vec::new(),
             done: Vec::new(),
             callouts: Default::default(),
+            grpc: Default::default(),
             actions: Vec::new(),
             stop_iteration: false,
             metrics: MetricIds::default(),
@@ -120,7 +135,7 @@ impl Guest {
             None => self.export(&instance, "proxy_on_memory_allocate")?,
         };
         self.store.data_mut().malloc = malloc;
-        self.exports = self.bind(&instance)?;
+        self.exports = self.bind(&instance, module.abi())?;
         self.run_entry_points(&instance)?;
         self.fuel = self.metering.used(&self.store, allowance);
         Ok(())
@@ -141,20 +156,41 @@ impl Guest {
         }
     }
 
-    fn bind(&mut self, instance: &Instance) -> wasmtime::Result<Exports> {
+    /// A head's callback, with the parameters that the module's ABI gives it.
+    fn on_headers(
+        &mut self,
+        instance: &Instance,
+        abi: AbiVersion,
+        name: &str,
+    ) -> wasmtime::Result<Option<OnHeaders>> {
+        Ok(match abi {
+            AbiVersion::V0_1_0 => self.export(instance, name)?.map(OnHeaders::Untold),
+            AbiVersion::V0_2_0 | AbiVersion::V0_2_1 => {
+                self.export(instance, name)?.map(OnHeaders::Told)
+            }
+        })
+    }
+
+    fn bind(&mut self, instance: &Instance, abi: AbiVersion) -> wasmtime::Result<Exports> {
         Ok(Exports {
             on_context_create: self.export(instance, "proxy_on_context_create")?,
             on_vm_start: self.export(instance, "proxy_on_vm_start")?,
             on_configure: self.export(instance, "proxy_on_configure")?,
             on_tick: self.export(instance, "proxy_on_tick")?,
             on_queue_ready: self.export(instance, "proxy_on_queue_ready")?,
-            on_request_headers: self.export(instance, "proxy_on_request_headers")?,
+            on_request_headers: self.on_headers(instance, abi, "proxy_on_request_headers")?,
             on_request_body: self.export(instance, "proxy_on_request_body")?,
             on_request_trailers: self.export(instance, "proxy_on_request_trailers")?,
-            on_response_headers: self.export(instance, "proxy_on_response_headers")?,
+            on_response_headers: self.on_headers(instance, abi, "proxy_on_response_headers")?,
             on_response_body: self.export(instance, "proxy_on_response_body")?,
             on_response_trailers: self.export(instance, "proxy_on_response_trailers")?,
             on_http_call_response: self.export(instance, "proxy_on_http_call_response")?,
+            on_grpc_receive_initial_metadata: self
+                .export(instance, "proxy_on_grpc_receive_initial_metadata")?,
+            on_grpc_receive: self.export(instance, "proxy_on_grpc_receive")?,
+            on_grpc_receive_trailing_metadata: self
+                .export(instance, "proxy_on_grpc_receive_trailing_metadata")?,
+            on_grpc_close: self.export(instance, "proxy_on_grpc_close")?,
             on_done: self.export(instance, "proxy_on_done")?,
             on_log: self.export(instance, "proxy_on_log")?,
             on_delete: self.export(instance, "proxy_on_delete")?,
@@ -212,6 +248,22 @@ impl Guest {
             Err(error) => {
                 self.fail(name, &error);
                 None
+            }
+        }
+    }
+
+    /// Runs a head's callback: context, number of fields, whether nothing follows.
+    pub(crate) fn call_headers(
+        &mut self,
+        name: &'static str,
+        context: u32,
+        callback: &OnHeaders,
+        (count, end): (u32, bool),
+    ) -> Option<u32> {
+        match callback {
+            OnHeaders::Untold(function) => self.call(name, context, function, (context, count)),
+            OnHeaders::Told(function) => {
+                self.call(name, context, function, (context, count, u32::from(end)))
             }
         }
     }

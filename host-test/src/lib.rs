@@ -1,4 +1,4 @@
-//! A Proxy-Wasm host (ABI 0.2.1) for testing and running filters without a proxy. It behaves as Envoy 1.40 does, or as
+//! A Proxy-Wasm host (ABI 0.1.0, 0.2.0 and 0.2.1) for testing and running filters without a proxy. It behaves as Envoy 1.40 does, or as
 //! another host of which there is a [`HostProfile`].
 //!
 //! ```no_run
@@ -18,6 +18,7 @@
 //! ([`Worker::reset`]). Workers of one [`Process`] share data, queues and metrics.
 
 mod abi;
+mod abi_version;
 pub mod bench;
 mod callout;
 pub mod cases;
@@ -26,6 +27,8 @@ mod exchange;
 mod flow;
 mod foreign;
 mod google;
+mod grpc;
+mod grpc_delivery;
 mod guest;
 mod http;
 mod life;
@@ -48,11 +51,13 @@ mod tally;
 mod vm;
 mod worker;
 
+pub use abi_version::AbiVersion;
 pub use callout::{Callout, CalloutReply};
 pub use clock::{Clock, Random};
 pub use exchange::Exchange;
 pub use flow::StreamId;
 pub use foreign::{ForeignError, ForeignFunctions};
+pub use grpc::{GrpcCallout, GrpcEvent};
 pub use http::{Connection, Headers, Message, Request};
 pub use limits::Limits;
 pub use log::{Level, LogLine};

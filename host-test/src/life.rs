@@ -27,7 +27,8 @@ impl Worker {
     }
 
     /// Replaces the configuration as a proxy's reload does: it is tried in a VM of its own first, and when the filter
-    /// refuses it the old one serves on. Accepted, it gets a second root context in the same VM.
+    /// refuses it the old one serves on. Accepted, it gets a second root context in the same VM. Open streams end on the
+    /// old one, which ends after the last of them.
     pub fn reconfigure(&mut self, plugin: PluginConfig) -> StartOutcome {
         let plugin = Arc::new(plugin.given_by(self.module.profile()));
         let mut canary = Guest::start(
@@ -52,7 +53,8 @@ impl Worker {
         self.configured =
             self.guest.failed.is_none() && configure(&mut self.guest, self.root, Start::First);
         self.settle();
-        self.retire(old);
+        self.retiring.push(old);
+        self.retire_idle();
         StartOutcome {
             configured: self.configured,
             failure: self.guest.failed.clone(),
@@ -60,8 +62,25 @@ impl Worker {
         }
     }
 
+    /// Retires the root contexts of earlier configurations that no stream belongs to any more.
+    pub(crate) fn retire_idle(&mut self) {
+        if self.retiring.is_empty() {
+            return;
+        }
+        let streams = &self.guest.store.data().streams;
+        let busy = |root: &u32| streams.values().any(|stream| stream.root == *root);
+        let (waiting, idle) = self.retiring.iter().copied().partition(busy);
+        self.retiring = waiting;
+        for root in idle {
+            self.retire(root);
+        }
+    }
+
     /// Ends the plugin: `proxy_on_done`, then `proxy_on_delete` once the filter is done.
     pub fn shutdown(&mut self) -> Vec<LogLine> {
+        for root in std::mem::take(&mut self.retiring) {
+            self.retire(root);
+        }
         self.retire(self.root);
         self.take_logs()
     }
@@ -96,6 +115,7 @@ impl Worker {
             self.guest.call("proxy_on_delete", root, &on_delete, root);
         }
         self.guest.vm().callouts.forget(root);
+        self.guest.vm().grpc.forget(root);
         if root != self.root {
             self.guest.vm().roots.remove(&root);
         }
@@ -136,6 +156,7 @@ impl Worker {
         for line in log.take() {
             vm.log(line.level, line.context, line.message);
         }
+        self.retiring.clear();
         self.past_fuel = self.past_fuel.saturating_add(self.guest.fuel);
         self.guest = guest;
         let plugin = Arc::clone(&self.plugin);

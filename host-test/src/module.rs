@@ -9,6 +9,7 @@ use wasmtime::{
 };
 
 use crate::abi::table;
+use crate::abi_version::AbiVersion;
 use crate::metering::Metering;
 use crate::profile::{Features, HostProfile, Support};
 use crate::vm::Vm;
@@ -21,6 +22,7 @@ pub struct Module {
     pub(crate) instance: InstancePre<Vm>,
     pub(crate) metering: Metering,
     profile: HostProfile,
+    abi: AbiVersion,
     compiled: wasmtime::Module,
     /// Kept to judge it by another host's features.
     wasm: Arc<[u8]>,
@@ -31,6 +33,7 @@ impl fmt::Debug for Module {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Module")
             .field("profile", &self.profile)
+            .field("abi", &self.abi)
             .field("imports", &self.imports)
             .finish_non_exhaustive()
     }
@@ -42,7 +45,7 @@ impl fmt::Debug for Module {
 pub enum ModuleError {
     /// Not WebAssembly, or it uses a feature that proxies do not have.
     Invalid(String),
-    /// It exports no `proxy_abi_version_0_2_0` or `proxy_abi_version_0_2_1`.
+    /// It exports none of the marks of [`AbiVersion`].
     AbiVersion {
         /// The ABI marks that it does export.
         found: Vec<String>,
@@ -77,7 +80,7 @@ impl fmt::Display for ModuleError {
             Self::AbiVersion { found } => {
                 write!(
                     f,
-                    "Proxy-Wasm ABI {} is not supported; 0.2.0 and 0.2.1 are",
+                    "Proxy-Wasm ABI {} is not supported; 0.1.0, 0.2.0 and 0.2.1 are",
                     found.join(", ")
                 )
             }
@@ -165,7 +168,6 @@ impl Module {
         config.max_wasm_stack(GUEST_STACK);
         let engine = Engine::new(config).map_err(invalid)?;
         let compiled = wasmtime::Module::new(&engine, wasm).map_err(invalid)?;
-        check_exports(&compiled)?;
         let imports = compiled
             .imports()
             .map(|import| (import.module().to_owned(), import.name().to_owned()))
@@ -196,19 +198,21 @@ impl Module {
         imports: Arc<[(String, String)]>,
         profile: HostProfile,
     ) -> Result<Self, ModuleError> {
+        let abi = check_exports(&compiled)?;
         let why = profile.facts().features.check(&wasm).err();
         if let Some(why) = why {
             let why = format!("{why:#}");
             return Err(ModuleError::Features { profile, why });
         }
         let mut linker = Linker::new(&engine);
-        table::define(&mut linker, profile).map_err(invalid)?;
-        let instance = link(&compiled, &mut linker, profile)?;
+        table::define(&mut linker, profile, abi).map_err(invalid)?;
+        let instance = link(&compiled, &mut linker, profile, abi)?;
         Ok(Self {
             engine,
             instance,
             metering,
             profile,
+            abi,
             compiled,
             wasm,
             imports,
@@ -218,6 +222,11 @@ impl Module {
     /// The host that it is linked for.
     pub const fn profile(&self) -> HostProfile {
         self.profile
+    }
+
+    /// The version of the ABI that it speaks.
+    pub const fn abi(&self) -> AbiVersion {
+        self.abi
     }
 
     /// What the module imports: (module, name), in its order.
@@ -240,20 +249,20 @@ fn invalid(error: wasmtime::Error) -> ModuleError {
     ModuleError::Invalid(format!("{error:#}"))
 }
 
-fn check_exports(module: &wasmtime::Module) -> Result<(), ModuleError> {
+fn check_exports(module: &wasmtime::Module) -> Result<AbiVersion, ModuleError> {
     let has = |name: &str| matches!(module.get_export(name), Some(ExternType::Func(_)));
-    if !has("proxy_abi_version_0_2_1") && !has("proxy_abi_version_0_2_0") {
+    let Some(abi) = AbiVersion::of(module) else {
         let found = module
             .exports()
             .filter_map(|export| export.name().strip_prefix("proxy_abi_version_"))
             .map(|version| version.replace('_', "."))
             .collect();
         return Err(ModuleError::AbiVersion { found });
-    }
+    };
     if !has("malloc") && !has("proxy_on_memory_allocate") {
         return Err(ModuleError::NoAllocator);
     }
-    Ok(())
+    Ok(abi)
 }
 
 /// Links the module to the host calls; on failure lists every import that none of them answers.
@@ -261,6 +270,7 @@ fn link(
     module: &wasmtime::Module,
     linker: &mut Linker<Vm>,
     profile: HostProfile,
+    abi: AbiVersion,
 ) -> Result<InstancePre<Vm>, ModuleError> {
     let first = match linker.instantiate_pre(module) {
         Ok(instance) => return Ok(instance),
@@ -269,9 +279,10 @@ fn link(
     let mut unknown = Vec::new();
     let mut error = first;
     while let Some(import) = error.downcast_ref::<UnknownImportError>() {
-        let note = match profile.support(import.name()) {
-            Support::OtherSignature => " (there with other parameters)",
-            _ => "",
+        let note = match (profile.support(import.name()), abi.lacks(import.name())) {
+            (Support::OtherSignature, _) => " (there with other parameters)".to_owned(),
+            (_, Some(other)) => format!(" (of ABI {other}; the module says {abi})"),
+            _ => String::new(),
         };
         unknown.push(format!("{}.{}{note}", import.module(), import.name()));
         let ExternType::Func(signature) = import.ty() else {

@@ -24,6 +24,9 @@ struct Inner {
 /// Called when another thread left a notice for a worker.
 pub type Waker = Arc<dyn Fn() + Send + Sync>;
 
+/// No worker has this number, and no context.
+const NOBODY: (u32, u32) = (u32::MAX, 0);
+
 /// Announcements that wait for one worker.
 const MOST_NOTICES: usize = 10_000;
 
@@ -45,6 +48,40 @@ impl Process {
     /// Value and compare-and-swap number of a key of that `vm_id`.
     pub fn shared_data(&self, vm_id: &str, key: &[u8]) -> Option<(Vec<u8>, u32)> {
         self.data().get(vm_id, key)
+    }
+
+    /// Sets a key of that `vm_id`, whatever it held.
+    pub(crate) fn set_shared_data(&self, vm_id: &str, key: &str, value: Vec<u8>) -> bool {
+        let set = self.data().set(vm_id, key.into(), value, 0, usize::MAX);
+        set.is_ok()
+    }
+
+    /// What waits in a queue of that `vm_id`, oldest first; none when it is not registered.
+    pub fn queue(&self, vm_id: &str, name: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let queues = self.queues();
+        let token = queues.resolve(vm_id, name.to_vec())?;
+        queues.entries(token)
+    }
+
+    /// Puts an entry into a queue of that `vm_id` and announces it, as another VM would. A queue that nobody registered comes
+    /// into being, and tells nobody.
+    pub fn enqueue(&self, vm_id: &str, name: &[u8], entry: Vec<u8>) -> bool {
+        let told = {
+            let mut queues = self.queues();
+            let known = queues.resolve(vm_id, name.to_vec());
+            let token = match known {
+                Some(token) => Ok(token),
+                None => queues.register(vm_id, name.to_vec(), NOBODY),
+            };
+            token.and_then(|token| Ok((token, queues.enqueue(token, entry, usize::MAX)?)))
+        };
+        match told {
+            Ok((token, (worker, context))) => {
+                self.notify(worker, context, token);
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     /// Counters and gauges by name. Values of histograms are in [`Process::histograms`].

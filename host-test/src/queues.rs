@@ -70,6 +70,12 @@ impl Queues {
         Ok(queue.registrant)
     }
 
+    /// What waits, oldest first.
+    pub(crate) fn entries(&self, token: u32) -> Option<Vec<Vec<u8>>> {
+        let queue = self.queues.get(&token)?;
+        Some(queue.entries.iter().cloned().collect())
+    }
+
     pub(crate) fn dequeue(&mut self, token: u32) -> Result<Vec<u8>, Status> {
         let queue = self.queues.get_mut(&token).ok_or(Status::NotFound)?;
         let entry = queue.entries.pop_front().ok_or(Status::Empty)?;

@@ -46,6 +46,7 @@ impl Worker {
             self.end_unserved(other, Ending::Unavailable);
         }
         self.guest.vm().callouts.clear();
+        self.guest.vm().grpc.clear();
     }
 
     pub(crate) fn after_trap(&self) -> AfterTrap {

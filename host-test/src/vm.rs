@@ -7,6 +7,7 @@ use std::time::Duration;
 use wasmtime::{Memory, StoreLimits, TypedFunc};
 
 use crate::callout::Callouts;
+use crate::grpc::GrpcCallouts;
 use crate::http::Headers;
 use crate::log::{Level, Log};
 use crate::metrics::MetricIds;
@@ -96,12 +97,13 @@ pub(crate) struct Vm {
     pub(crate) effective: u32,
     /// The plugin configuration can be read.
     pub(crate) configuring: bool,
-    /// Status of the last failed callout, for `proxy_get_status`.
+    /// Status of the callout that failed or closed, for `proxy_get_status`.
     pub(crate) status: (u32, String),
     /// The root context whose `proxy_done` was called while it shut down.
     pub(crate) done_waiting: Vec<u32>,
     pub(crate) done: Vec<u32>,
     pub(crate) callouts: Callouts,
+    pub(crate) grpc: GrpcCallouts,
     pub(crate) actions: Vec<Action>,
     /// A local reply was asked for: the callback's own answer no longer counts.
     pub(crate) stop_iteration: bool,

@@ -38,6 +38,8 @@ pub struct Worker {
     pub(crate) past_fuel: u64,
     /// Streams whose contexts are gone, for those who still ask how they ended.
     pub(crate) ended: HashMap<u32, Stream>,
+    /// Root contexts of earlier configurations that streams still belong to.
+    pub(crate) retiring: Vec<u32>,
     /// Streams in which something may have happened.
     pub(crate) touched: BTreeSet<u32>,
 }
@@ -102,6 +104,7 @@ impl Worker {
             past_fuel: 0,
             ended: HashMap::new(),
             touched: BTreeSet::new(),
+            retiring: Vec::new(),
         }
     }
 

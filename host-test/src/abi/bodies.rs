@@ -27,6 +27,10 @@ fn contents(vm: &mut Vm, context: u32, buffer: Buffer) -> Result<&[u8], Status> 
             Some(reply) => Ok(&reply.body),
             None => Err(Status::NotFound),
         },
+        Buffer::GrpcMessage => match &vm.grpc.message {
+            Some(message) => Ok(message),
+            None => absent(vm),
+        },
         Buffer::VmConfiguration => Ok(&vm.plugin.vm_configuration),
         Buffer::PluginConfiguration if vm.configuring || vm.facts().configuration_stays => {
             Ok(&vm.plugin_of(context).configuration)
@@ -69,6 +73,19 @@ pub(crate) fn get(
         .min(bytes.len());
     let piece = bytes.get(start..end).unwrap_or_default().to_vec();
     call.give(&piece, pointer_to, size_to)
+}
+
+/// ABI 0.1.0: the plugin's configuration where it can be read, else the VM's.
+pub(crate) fn configuration(call: &mut Call<'_>, pointer_to: u32, size_to: u32) -> Answer {
+    let context = call.context();
+    let vm = call.vm();
+    let buffer = if vm.configuring {
+        Buffer::PluginConfiguration
+    } else {
+        Buffer::VmConfiguration
+    };
+    let bytes = contents(vm, context, buffer)?.to_vec();
+    call.give(&bytes, pointer_to, size_to)
 }
 
 pub(crate) fn status(call: &mut Call<'_>, buffer: u32, length_to: u32, flags_to: u32) -> Answer {

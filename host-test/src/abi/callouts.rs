@@ -1,4 +1,4 @@
-//! Dispatching HTTP callouts. gRPC callouts are not there: this host has no gRPC clusters.
+//! Dispatching HTTP callouts.
 
 use std::time::Duration;
 

@@ -13,7 +13,8 @@ fn readable(vm: &Vm, context: u32, map: Map) -> Option<&Headers> {
     match map {
         Map::CalloutHeaders => return vm.callouts.reading.as_ref().map(|reply| &reply.headers),
         Map::CalloutTrailers => return vm.callouts.reading.as_ref()?.trailers.as_ref(),
-        Map::GrpcInitialMetadata | Map::GrpcTrailingMetadata => return None,
+        Map::GrpcInitialMetadata => return vm.grpc.initial_metadata.as_ref(),
+        Map::GrpcTrailingMetadata => return vm.grpc.trailing_metadata.as_ref(),
         Map::RequestHeaders
         | Map::RequestTrailers
         | Map::ResponseHeaders

@@ -1,10 +1,11 @@
-//! Proxy-Wasm ABI 0.2.1: what the guest may call, one file for each kind of call.
+//! Proxy-Wasm ABI 0.1.0 to 0.2.1: what the guest may call, one file for each kind of call.
 //!
 //! Every call checks guest memory, ends in a status, and never panics the host. Behaviour follows Envoy 1.40.
 
 pub(crate) mod bodies;
 pub(crate) mod call;
 pub(crate) mod callouts;
+pub(crate) mod grpc;
 pub(crate) mod headers;
 pub(crate) mod metrics;
 pub(crate) mod pairs;
@@ -16,3 +17,4 @@ pub(crate) mod surroundings;
 pub(crate) mod table;
 pub(crate) mod variables;
 pub(crate) mod wasi;
+mod wasi_files;

@@ -51,9 +51,10 @@ impl Map {
 pub(crate) enum Buffer {
     RequestBody,
     ResponseBody,
-    /// Downstream and upstream data of TCP filters, gRPC messages, arguments of foreign functions: always empty.
+    /// Downstream and upstream data of TCP filters, arguments of foreign functions: always empty.
     Absent,
     CalloutBody,
+    GrpcMessage,
     VmConfiguration,
     PluginConfiguration,
 }
@@ -63,8 +64,9 @@ impl Buffer {
         Ok(match code {
             0 => Self::RequestBody,
             1 => Self::ResponseBody,
-            2 | 3 | 5 | 8 => Self::Absent,
+            2 | 3 | 8 => Self::Absent,
             4 => Self::CalloutBody,
+            5 => Self::GrpcMessage,
             6 => Self::VmConfiguration,
             7 => Self::PluginConfiguration,
             _ => return Err(Status::BadArgument),

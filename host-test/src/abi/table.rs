@@ -4,9 +4,12 @@ use wasmtime::{Caller, Linker};
 
 use super::call::{Call, code};
 use super::callouts::Parts;
-use super::status::Status;
+use super::grpc::{self, GrpcParts};
 use super::streams::ReplyParts;
-use super::{bodies, callouts, headers, metrics, properties, shared, streams, surroundings, wasi};
+use super::{
+    bodies, callouts, headers, metrics, properties, shared, streams, surroundings, wasi, wasi_files,
+};
+use crate::abi_version::AbiVersion;
 use crate::profile::{HostProfile, Support};
 use crate::vm::Vm;
 
@@ -18,6 +21,7 @@ pub(crate) const CALLS: &[&str] = &[
     "proxy_get_current_time_nanoseconds",
     "proxy_set_tick_period_milliseconds",
     "proxy_get_status",
+    "proxy_get_configuration",
     "proxy_call_foreign_function",
     "proxy_get_property",
     "proxy_set_property",
@@ -37,6 +41,9 @@ pub(crate) const CALLS: &[&str] = &[
     "proxy_set_buffer_bytes",
     "proxy_continue_stream",
     "proxy_close_stream",
+    "proxy_continue_request",
+    "proxy_continue_response",
+    "proxy_clear_route_cache",
     "proxy_send_local_response",
     "proxy_set_effective_context",
     "proxy_done",
@@ -79,11 +86,25 @@ pub(crate) const CALLS: &[&str] = &[
 pub(crate) struct Definitions<'l> {
     pub(crate) linker: &'l mut Linker<Vm>,
     pub(crate) profile: HostProfile,
+    abi: AbiVersion,
+}
+
+impl Definitions<'_> {
+    /// How the host takes a call from a module that speaks this version.
+    pub(crate) fn support(&self, call: &str) -> Support {
+        match self.abi.lacks(call) {
+            Some(_) => Support::Missing,
+            None if self.profile != HostProfile::ENVOY && wasi_files::NAMES.contains(&call) => {
+                Support::Missing
+            }
+            None => self.profile.support(call),
+        }
+    }
 }
 
 macro_rules! host {
     ($linker:ident, $name:literal, |$call:ident $(, $arg:ident: $ty:ty)*| $answer:expr) => {
-        match $linker.profile.support($name) {
+        match $linker.support($name) {
             Support::Works => {
                 $linker.linker.func_wrap("env", $name, |caller: Caller<'_, Vm> $(, $arg: $ty)*| {
                     let mut call = Call::enter(caller, $name)?;
@@ -115,13 +136,23 @@ fn refuse(caller: Caller<'_, Vm>, name: &'static str, refusal: Support) -> wasmt
     }
 }
 
-/// Defines all calls of ABI 0.2.1 and the WASI calls, as that host has them.
-pub(crate) fn define(linker: &mut Linker<Vm>, profile: HostProfile) -> wasmtime::Result<()> {
-    let linker = &mut Definitions { linker, profile };
+/// Defines all calls of that version of the ABI and the WASI calls, as that host has them.
+pub(crate) fn define(
+    linker: &mut Linker<Vm>,
+    profile: HostProfile,
+    abi: AbiVersion,
+) -> wasmtime::Result<()> {
+    let linker = &mut Definitions {
+        linker,
+        profile,
+        abi,
+    };
     define_surroundings(linker)?;
     define_messages(linker)?;
     define_shared(linker)?;
     define_callouts(linker)?;
+    define_grpc(linker)?;
+    define_toolchain(linker)?;
     wasi::define(linker)
 }
 
@@ -148,6 +179,11 @@ fn define_surroundings(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
         linker,
         "proxy_get_status",
         |call, code: u32, pointer: u32, size: u32| surroundings::status(call, code, pointer, size)
+    );
+    host!(
+        linker,
+        "proxy_get_configuration",
+        |call, pointer: u32, size: u32| bodies::configuration(call, pointer, size)
     );
     host!(
         linker,
@@ -288,6 +324,14 @@ fn define_messages(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(linker, "proxy_close_stream", |call, kind: u32| {
         streams::close(call, kind)
     });
+    host!(linker, "proxy_continue_request", |call| streams::resume(
+        call, 0
+    ));
+    host!(linker, "proxy_continue_response", |call| streams::resume(
+        call, 1
+    ));
+    // Routes are the upstream's affair here.
+    host!(linker, "proxy_clear_route_cache", |_call| Ok(()));
     host!(
         linker,
         "proxy_send_local_response",
@@ -395,41 +439,90 @@ fn define_callouts(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
             }
         )
     );
-    // gRPC: no such cluster exists here, which Envoy reports as a parse failure of the service.
+    Ok(())
+}
+
+fn define_grpc(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
     host!(
         linker,
         "proxy_grpc_call",
-        |_call,
-         _a: u32,
-         _b: u32,
-         _c: u32,
-         _d: u32,
-         _e: u32,
-         _f: u32,
-         _g: u32,
-         _h: u32,
-         _i: u32,
-         _j: u32,
-         _k: u32,
-         _l: u32| Err(Status::ParseFailure.into())
+        |call,
+         upstream: u32,
+         upstream_size: u32,
+         service: u32,
+         service_size: u32,
+         method: u32,
+         method_size: u32,
+         metadata: u32,
+         metadata_size: u32,
+         message: u32,
+         message_size: u32,
+         timeout_ms: u32,
+         token_to: u32| grpc::open(
+            call,
+            &GrpcParts {
+                upstream: (upstream, upstream_size),
+                service: (service, service_size),
+                method: (method, method_size),
+                metadata: (metadata, metadata_size),
+                message: Some(((message, message_size), timeout_ms)),
+                token_to,
+            }
+        )
     );
     host!(
         linker,
         "proxy_grpc_stream",
-        |_call, _a: u32, _b: u32, _c: u32, _d: u32, _e: u32, _f: u32, _g: u32, _h: u32, _i: u32| {
-            Err(Status::ParseFailure.into())
-        }
+        |call,
+         upstream: u32,
+         upstream_size: u32,
+         service: u32,
+         service_size: u32,
+         method: u32,
+         method_size: u32,
+         metadata: u32,
+         metadata_size: u32,
+         token_to: u32| grpc::open(
+            call,
+            &GrpcParts {
+                upstream: (upstream, upstream_size),
+                service: (service, service_size),
+                method: (method, method_size),
+                metadata: (metadata, metadata_size),
+                message: None,
+                token_to,
+            }
+        )
     );
     host!(
         linker,
         "proxy_grpc_send",
-        |_call, _token: u32, _message: u32, _size: u32, _end: u32| Err(Status::BadArgument.into())
+        |call, token: u32, message: u32, size: u32, end: u32| grpc::send(
+            call,
+            token,
+            (message, size),
+            end != 0
+        )
     );
-    host!(linker, "proxy_grpc_cancel", |_call, _token: u32| Err(
-        Status::BadArgument.into()
-    ));
-    host!(linker, "proxy_grpc_close", |_call, _token: u32| Err(
-        Status::BadArgument.into()
-    ));
+    host!(linker, "proxy_grpc_cancel", |call, token: u32| {
+        grpc::cancel(call, token)
+    });
+    host!(linker, "proxy_grpc_close", |call, token: u32| {
+        grpc::close(call, token)
+    });
+    Ok(())
+}
+
+/// What Envoy defines beside the ABI, for modules that Emscripten made.
+fn define_toolchain(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
+    const GROWTH: &str = "emscripten_notify_memory_growth";
+    const EQUAL: &str = "pthread_equal";
+    if linker.support(GROWTH) == Support::Works {
+        linker.linker.func_wrap("env", GROWTH, |_memory: u32| {})?;
+    }
+    if linker.support(EQUAL) == Support::Works {
+        let equal = |left: u32, right: u32| u32::from(left == right);
+        linker.linker.func_wrap("env", EQUAL, equal)?;
+    }
     Ok(())
 }

@@ -5,25 +5,27 @@ use wasmtime::Caller;
 
 use super::call::{Answer, Call, Fault};
 use super::table::Definitions;
+use super::wasi_files as files;
 use crate::log::Level;
 use crate::profile::Support;
 use crate::vm::Vm;
 
 /// `errno` values of WASI preview1.
 #[derive(Clone, Copy)]
-enum Errno {
+pub(super) enum Errno {
     BadFile = 8,
     Fault = 21,
     Invalid = 28,
     NoEntry = 44,
     NoSystem = 52,
+    NotDirectory = 20,
     NotSupported = 58,
 }
 
 /// `random_get` gives at most this many bytes, as in Envoy.
 const MOST_RANDOM: u32 = 64 * 1024;
 
-type Done = Result<Option<Errno>, Fault>;
+pub(super) type Done = Result<Option<Errno>, Fault>;
 
 /// A failed memory access is `EFAULT` here, not a Proxy-Wasm status.
 fn errno(done: Done) -> wasmtime::Result<u32> {
@@ -156,7 +158,7 @@ fn fd_fdstat_get(call: &mut Call<'_>, fd: u32, status_to: u32) -> Done {
 macro_rules! wasi {
     ($linker:ident, $module:ident, $name:literal, ($($arg:ident: $ty:ty),*), $done:expr) => {
         // Hosts either have a WASI call or lack it.
-        if $linker.profile.support($name) == Support::Works {
+        if $linker.support($name) == Support::Works {
             $linker.linker.func_wrap($module, $name, |caller: Caller<'_, Vm>, $($arg: $ty),*| {
                 #[allow(unused_mut, reason = "some calls touch nothing")]
                 let mut call = Call::enter(caller, $name)?;
@@ -195,6 +197,7 @@ pub(crate) fn define(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
         wasi!(linker, module, "sched_yield", (), |_| Ok(None));
         wasi!(linker, module, "poll_oneoff", (a: u32, b: u32, c: u32, events: u32),
             |call, _, _, _, events| ok(call.write_u32(events, 0)));
+        define_files(linker, module)?;
         // Envoy logs it and goes on; the guest's own next instruction after it is `unreachable`.
         linker.linker.func_wrap(
             module,
@@ -211,5 +214,47 @@ pub(crate) fn define(linker: &mut Definitions<'_>) -> wasmtime::Result<()> {
             },
         )?;
     }
+    Ok(())
+}
+
+fn define_files(linker: &mut Definitions<'_>, module: &str) -> wasmtime::Result<()> {
+    wasi!(linker, module, "fd_advise", (a: u32, b: u64, c: u64, d: u32), |_, _, _, _, _| Ok(None));
+    wasi!(linker, module, "fd_allocate", (fd: u32, b: u64, c: u64), |_, fd, _, _| files::only_outputs(fd));
+    wasi!(linker, module, "fd_datasync", (fd: u32), |_, fd| files::only_outputs(fd));
+    wasi!(linker, module, "fd_fdstat_set_rights", (fd: u32, b: u64, c: u64), |_, fd, _, _| files::only_outputs(fd));
+    wasi!(linker, module, "fd_filestat_set_size", (fd: u32, b: u64), |_, fd, _| files::only_outputs(fd));
+    wasi!(linker, module, "fd_filestat_set_times", (fd: u32, b: u64, c: u64, d: u32),
+        |_, fd, _, _, _| files::only_outputs(fd));
+    wasi!(linker, module, "fd_pread", (a: u32, b: u32, c: u32, d: u64, e: u32),
+        |_, _, _, _, _, _| Ok(Some(Errno::NoSystem)));
+    wasi!(linker, module, "fd_pwrite", (fd: u32, vectors: u32, count: u32, offset: u64, written: u32),
+        |call, fd, vectors, count, _, written| fd_write(call, fd, vectors, count, written));
+    wasi!(linker, module, "fd_readdir", (a: u32, b: u32, c: u32, d: u64, to: u32),
+        |call, _, _, _, _, to| files::nothing(call, to, Errno::NotDirectory));
+    wasi!(linker, module, "fd_renumber", (from: u32, to: u32), |_, from, to| files::renumber(from, to));
+    wasi!(linker, module, "fd_sync", (fd: u32), |_, fd| files::only_outputs(fd));
+    wasi!(linker, module, "fd_tell", (fd: u32, to: u32), files::tell);
+    wasi!(linker, module, "path_create_directory", (a: u32, b: u32, c: u32),
+        |_, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_filestat_set_times", (a: u32, b: u32, c: u32, d: u32, e: u64, f: u64, g: u32),
+        |_, _, _, _, _, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_link", (a: u32, b: u32, c: u32, d: u32, e: u32, f: u32, g: u32),
+        |_, _, _, _, _, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_readlink", (a: u32, b: u32, c: u32, d: u32, e: u32, to: u32),
+        |call, _, _, _, _, _, to| files::nothing(call, to, Errno::NotSupported));
+    wasi!(linker, module, "path_remove_directory", (a: u32, b: u32, c: u32),
+        |_, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_rename", (a: u32, b: u32, c: u32, d: u32, e: u32, f: u32),
+        |_, _, _, _, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_symlink", (a: u32, b: u32, c: u32, d: u32, e: u32),
+        |_, _, _, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "path_unlink_file", (a: u32, b: u32, c: u32), |_, _, _, _| Ok(Some(Errno::NotSupported)));
+    wasi!(linker, module, "sock_accept", (a: u32, b: u32, to: u32),
+        |call, _, _, to| files::nothing(call, to, Errno::NotSupported));
+    wasi!(linker, module, "sock_recv", (a: u32, b: u32, c: u32, d: u32, size: u32, flags: u32),
+        |call, _, _, _, _, size, flags| files::receive(call, size, flags));
+    wasi!(linker, module, "sock_send", (a: u32, b: u32, c: u32, d: u32, size: u32),
+        |call, _, _, _, _, size| files::nothing(call, size, Errno::NotSupported));
+    wasi!(linker, module, "sock_shutdown", (a: u32, b: u32), |_, _, _| Ok(Some(Errno::NotSupported)));
     Ok(())
 }

@@ -115,6 +115,7 @@ impl Plan {
             metrics_before,
             metrics_after: rig.worker.process().metrics(),
             trapped,
+            ..Observed::default()
         };
         let found = judge(&scenario.expect, &observed, &self.names_for(1));
         match found.first() {

@@ -1,6 +1,7 @@
 //! What a case expects: of the answer, of the upstream, of logs, metrics and callouts.
 
 use super::document::{At, Node, Problems, Value};
+use super::expect_surroundings::SurroundingsExpect;
 use super::matcher::Matcher;
 use super::reader::{self, Fields};
 use super::text::Names;
@@ -21,6 +22,7 @@ pub(crate) struct Expect {
     pub(crate) no_logs: Vec<LogExpect>,
     pub(crate) metrics: Vec<(String, MetricExpect)>,
     pub(crate) callouts: Option<Vec<CalloutExpect>>,
+    pub(crate) surroundings: SurroundingsExpect,
 }
 
 /// Of a message: some fields, none of others, a body.
@@ -54,6 +56,11 @@ pub(crate) enum MetricExpect {
     By(i64),
     /// `N`: exactly.
     Is(u64),
+    /// `{ count, sum }`: so many values of a histogram, and their sum, since the step began.
+    Recorded {
+        count: Option<u64>,
+        sum: Option<u64>,
+    },
 }
 
 /// A callout that must be made.
@@ -72,6 +79,7 @@ impl Expect {
         let mut expect = Self {
             at: node.at,
             message: MessageExpect::take(&mut fields, names, problems),
+            surroundings: SurroundingsExpect::take(&mut fields, names, problems),
             ..Self::default()
         };
         expect.status = fields
@@ -131,6 +139,13 @@ impl Expect {
             || self.forwarded.is_some()
             || self.paused.is_some()
     }
+
+    /// It looks at more than a scenario's rig keeps.
+    pub(crate) fn looks_round(&self) -> bool {
+        let recorded =
+            |(_, metric): &(String, MetricExpect)| matches!(metric, MetricExpect::Recorded { .. });
+        self.surroundings.is_some() || self.metrics.iter().any(recorded)
+    }
 }
 
 impl MessageExpect {
@@ -139,9 +154,23 @@ impl MessageExpect {
     }
 
     fn take(fields: &mut Fields<'_>, names: &Names<'_>, problems: &mut Problems) -> Self {
+        let mut expect = Self::take_fields(fields, "headers", names, problems);
+        expect.body = fields
+            .take("body")
+            .and_then(|node| Matcher::read(node, "body", names, problems));
+        expect
+    }
+
+    /// Fields that stand under `field`, and those that are `absent`.
+    pub(crate) fn take_fields(
+        fields: &mut Fields<'_>,
+        field: &'static str,
+        names: &Names<'_>,
+        problems: &mut Problems,
+    ) -> Self {
         let mut expect = Self::default();
-        if let Some(node) = fields.take("headers") {
-            for (name, _, node) in reader::map(node, "headers", problems).unwrap_or_default() {
+        if let Some(node) = fields.take(field) {
+            for (name, _, node) in reader::map(node, field, problems).unwrap_or_default() {
                 let nodes = match &node.value {
                     Value::List(nodes) => nodes.as_slice(),
                     _ => std::slice::from_ref(node),
@@ -157,9 +186,6 @@ impl MessageExpect {
         if let Some(nodes) = fields.list("absent", problems) {
             expect.absent = reader::texts(nodes, "absent", problems);
         }
-        expect.body = fields
-            .take("body")
-            .and_then(|node| Matcher::read(node, "body", names, problems));
         expect
     }
 }
@@ -226,6 +252,20 @@ impl LogExpect {
 
 impl MetricExpect {
     fn read(node: &Node, problems: &mut Problems) -> Option<Self> {
+        if let Value::Map(_) = &node.value {
+            let what = "a histogram";
+            let mut fields = Fields::of(node, what, problems)?;
+            let mut number = |name: &'static str, problems: &mut Problems| {
+                let node = fields.take(name)?;
+                reader::integer(node, name, problems)
+            };
+            let (count, sum) = (number("count", problems), number("sum", problems));
+            fields.finish(what, problems);
+            if count.is_none() && sum.is_none() {
+                problems.add(node.at, "a histogram has `count`, `sum` or both");
+            }
+            return Some(Self::Recorded { count, sum });
+        }
         let text = reader::text(node, "metrics", problems)?;
         let signed = text.starts_with(['+', '-']);
         let expect = if signed {
@@ -236,7 +276,7 @@ impl MetricExpect {
         if expect.is_none() {
             problems.add(
                 node.at,
-                "a metric is +N or -N (since the step began), or N (exactly)",
+                "a metric is +N or -N (since the step began), N (exactly), or { count, sum } of a histogram",
             );
         }
         expect

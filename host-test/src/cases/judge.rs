@@ -10,6 +10,7 @@ use crate::stream::Outcome;
 use super::expect::{
     CalloutExpect, Expect, LogExpect, MessageExpect, MetricExpect, UpstreamExpect,
 };
+use super::judge_surroundings::ObservedSurroundings;
 use super::matcher::{Matcher, differences};
 use super::text::Names;
 
@@ -35,6 +36,9 @@ pub(crate) struct Observed {
     pub(crate) callouts: Vec<Callout>,
     pub(crate) metrics_before: BTreeMap<String, u64>,
     pub(crate) metrics_after: BTreeMap<String, u64>,
+    pub(crate) histograms_before: BTreeMap<String, (u64, u64)>,
+    pub(crate) histograms_after: BTreeMap<String, (u64, u64)>,
+    pub(crate) surroundings: ObservedSurroundings,
     /// The VM trapped in this step.
     pub(crate) trapped: Option<String>,
 }
@@ -64,6 +68,7 @@ pub(crate) fn judge(expect: &Expect, observed: &Observed, names: &Names<'_>) -> 
     if let Some(callouts) = &expect.callouts {
         judge.callouts(callouts, &observed.callouts);
     }
+    judge.surroundings(&expect.surroundings, &observed.surroundings);
     judge.found
 }
 
@@ -86,8 +91,12 @@ fn describe(outcome: &Outcome) -> String {
     }
 }
 
-impl Judge<'_> {
-    fn miss(
+impl<'j> Judge<'j> {
+    pub(crate) const fn names(&self) -> &'j Names<'j> {
+        self.names
+    }
+
+    pub(crate) fn miss(
         &mut self,
         what: impl Into<String>,
         expected: impl Into<String>,
@@ -187,7 +196,7 @@ impl Judge<'_> {
         }
     }
 
-    fn message(&mut self, of: &str, expect: &MessageExpect, message: &Message) {
+    pub(crate) fn message(&mut self, of: &str, expect: &MessageExpect, message: &Message) {
         for (name, matchers) in &expect.headers {
             let what = format!("{of}header {name}");
             let values = values(&message.headers, name);
@@ -208,14 +217,13 @@ impl Judge<'_> {
             }
         }
         if let Some(matcher) = &expect.body {
-            self.body(of, matcher, &String::from_utf8_lossy(&message.body));
+            if !matcher.holds_bytes(&message.body, self.names) {
+                self.body(of, matcher, &String::from_utf8_lossy(&message.body));
+            }
         }
     }
 
     fn body(&mut self, of: &str, matcher: &Matcher, body: &str) {
-        if matcher.holds(body, self.names) {
-            return;
-        }
         let parsed = serde_json::from_str(body).ok();
         match (matcher.json(), parsed) {
             (Some(expected), Some(got)) => {
@@ -263,7 +271,33 @@ impl Judge<'_> {
         }
     }
 
+    fn histogram(
+        &mut self,
+        name: &str,
+        (count, sum): (Option<u64>, Option<u64>),
+        observed: &Observed,
+    ) {
+        let Some(after) = observed.histograms_after.get(name) else {
+            self.miss(format!("histogram {name}"), "defined", "no such histogram");
+            return;
+        };
+        let before = observed.histograms_before.get(name).copied();
+        let before = before.unwrap_or_default();
+        for (what, expected, got) in [
+            ("count", count, after.0.saturating_sub(before.0)),
+            ("sum", sum, after.1.saturating_sub(before.1)),
+        ] {
+            if let Some(expected) = expected.filter(|expected| *expected != got) {
+                let what = format!("histogram {name} {what}");
+                self.miss(what, expected.to_string(), got.to_string());
+            }
+        }
+    }
+
     fn metric(&mut self, name: &str, expected: MetricExpect, observed: &Observed) {
+        if let MetricExpect::Recorded { count, sum } = expected {
+            return self.histogram(name, (count, sum), observed);
+        }
         let after = observed.metrics_after.get(name).copied();
         let before = observed.metrics_before.get(name).copied().unwrap_or(0);
         match (expected, after) {

@@ -19,6 +19,8 @@ pub(crate) enum Loaded {
     Google {
         suite: Box<google::Suite>,
         configuration: Vec<u8>,
+        /// Files that were read beside it.
+        files: Vec<PathBuf>,
     },
 }
 
@@ -59,6 +61,7 @@ impl Loaded {
             google::read_yaml(path, &node)?
         };
         let config: Option<PathBuf> = config.map(Path::to_owned).or(suite.env.config.clone());
+        let files = config.iter().cloned().collect();
         let configuration = match config {
             None => Vec::new(),
             Some(file) => std::fs::read(&file).map_err(|error| {
@@ -68,7 +71,16 @@ impl Loaded {
         Ok(Self::Google {
             suite: Box::new(suite),
             configuration,
+            files,
         })
+    }
+
+    /// Files that were read beside the file itself and the filter.
+    pub(crate) fn files(&self) -> &[PathBuf] {
+        match self {
+            Self::Own(suite) => &suite.files,
+            Self::Google { files, .. } => files,
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -103,6 +115,7 @@ impl Loaded {
             Self::Google {
                 suite,
                 configuration,
+                ..
             } => {
                 let tests = suite.tests.iter();
                 let piece = |test| Piece::Google(suite, test, configuration.as_slice());

@@ -17,6 +17,8 @@ enum Test {
     Matches(Regex),
     /// The text is JSON that holds at least this.
     Json(Json),
+    /// Exactly these bytes, be they text or not.
+    Bytes(Vec<u8>),
     Present,
 }
 
@@ -31,7 +33,7 @@ impl Matcher {
         Self(vec![Test::Exactly(text.into())])
     }
 
-    /// Reads a scalar, or `{ contains, starts_with, ends_with, matches, json, present }`.
+    /// Reads a scalar, or `{ contains, starts_with, ends_with, matches, json, base64, present }`.
     pub(crate) fn read(
         node: &Node,
         what: &str,
@@ -82,6 +84,9 @@ impl Matcher {
         if let Some(node) = fields.take("json") {
             tests.push(Test::Json(reader::json(node)));
         }
+        if let Some(bytes) = reader::base64(fields, problems) {
+            tests.push(Test::Bytes(bytes));
+        }
         if let Some(true) = fields.flag("present", problems) {
             tests.push(Test::Present);
         }
@@ -106,8 +111,20 @@ impl Matcher {
             Test::Json(expected) => {
                 serde_json::from_str(text).is_ok_and(|got| holds_json(&got, expected))
             }
+            Test::Bytes(expected) => text.as_bytes() == expected,
             Test::Present => true,
         })
+    }
+
+    /// As [`Matcher::holds`], of bytes that may be no text.
+    pub(crate) fn holds_bytes(&self, bytes: &[u8], names: &Names<'_>) -> bool {
+        let (exact, others): (Vec<&Test>, Vec<&Test>) = self
+            .0
+            .iter()
+            .partition(|test| matches!(test, Test::Bytes(_)));
+        let same = |test: &&Test| matches!(test, Test::Bytes(expected) if expected == bytes);
+        let others = Self(others.into_iter().cloned().collect());
+        exact.iter().all(same) && others.holds(&String::from_utf8_lossy(bytes), names)
     }
 
     /// The JSON tests, for a difference that names the member.
@@ -130,6 +147,7 @@ impl Matcher {
                 Test::EndsWith(text) => format!("something that ends with {text:?}"),
                 Test::Matches(regex) => format!("something that matches /{regex}/"),
                 Test::Json(json) => format!("JSON with {json}"),
+                Test::Bytes(bytes) => format!("{} bytes as given in base64", bytes.len()),
                 Test::Present => "anything".to_owned(),
             })
             .collect();

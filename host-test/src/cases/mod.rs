@@ -6,11 +6,17 @@
 mod clock;
 pub(crate) mod document;
 mod expect;
+mod expect_surroundings;
+mod foreign_script;
+mod grpc_script;
 pub(crate) mod judge;
+mod judge_surroundings;
+mod junit;
 mod keys;
 mod loaded;
 mod matcher;
 pub(crate) mod play;
+mod play_surroundings;
 pub(crate) mod reader;
 mod report;
 pub(crate) mod request;
@@ -19,6 +25,7 @@ pub(crate) mod scenarios;
 pub(crate) mod script;
 mod steps;
 pub(crate) mod suite;
+mod surroundings;
 pub(crate) mod text;
 mod tokens;
 

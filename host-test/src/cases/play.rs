@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::callout::Callout;
 use crate::clock::Clock;
 use crate::flow::StreamId;
+use crate::grpc::GrpcCallout;
 use crate::http::Message;
 use crate::log::{Level, LogLine};
 use crate::module::Module;
@@ -12,7 +13,10 @@ use crate::process::Process;
 use crate::stream::{Outcome, ResetBy};
 use crate::worker::{StartOutcome, Worker};
 
+use super::foreign_script::ForeignScript;
+use super::grpc_script::GrpcRule;
 use super::judge::{Mismatch, Observed, judge};
+use super::play_surroundings::scripted_names;
 use super::script::{self, Rule, Scripted};
 use super::steps::{Case, Shift, Step};
 use super::suite::Suite;
@@ -28,19 +32,25 @@ pub(crate) struct Played {
 /// Callouts that one event may lead to, those that replies lead to included.
 const MOST_CALLOUTS: usize = 10_000;
 
-struct Player<'p> {
-    suite: &'p Suite,
-    names: Names<'p>,
-    worker: Worker,
-    rules: Vec<Rule>,
-    open: BTreeMap<String, StreamId>,
-    seen: BTreeSet<u32>,
+pub(crate) struct Player<'p> {
+    pub(crate) suite: &'p Suite,
+    pub(crate) names: Names<'p>,
+    pub(crate) worker: Worker,
+    pub(crate) rules: Vec<Rule>,
+    pub(crate) open: BTreeMap<String, StreamId>,
+    pub(crate) seen: BTreeSet<u32>,
     /// Callouts that the script leaves unanswered.
-    held: BTreeSet<u32>,
+    pub(crate) held: BTreeSet<u32>,
     /// Made in this step.
-    callouts: Vec<Callout>,
-    logs: Vec<LogLine>,
-    all_logs: Vec<LogLine>,
+    pub(crate) callouts: Vec<Callout>,
+    pub(crate) grpc_rules: Vec<GrpcRule>,
+    /// Opened in this step, as they stood last.
+    pub(crate) grpc: BTreeMap<u32, GrpcCallout>,
+    /// Messages of gRPC callouts that the script has answered, or left unanswered.
+    pub(crate) grpc_seen: BTreeMap<u32, usize>,
+    pub(crate) foreign: ForeignScript,
+    pub(crate) logs: Vec<LogLine>,
+    pub(crate) all_logs: Vec<LogLine>,
 }
 
 /// Plays a case.
@@ -52,6 +62,13 @@ pub(crate) fn play(suite: &Suite, case: &Case, module: &Module) -> Played {
     if let Some(configuration) = &case.configuration {
         plugin.configuration.clone_from(configuration);
     }
+    for (name, value) in &case.surroundings.environment {
+        plugin.environment.retain(|(known, _)| known != name);
+        plugin.environment.push((name.clone(), value.clone()));
+    }
+    let foreign = ForeignScript::default();
+    options.foreign = foreign.over(&options.foreign, scripted_names(suite, case));
+    let grpc_rules = [&case.surroundings.grpc, &suite.surroundings.grpc];
     let mut player = Player {
         suite,
         names: Names {
@@ -66,6 +83,15 @@ pub(crate) fn play(suite: &Suite, case: &Case, module: &Module) -> Played {
         seen: BTreeSet::new(),
         held: BTreeSet::new(),
         callouts: Vec::new(),
+        grpc_rules: grpc_rules
+            .into_iter()
+            .flatten()
+            .flatten()
+            .cloned()
+            .collect(),
+        grpc: BTreeMap::new(),
+        grpc_seen: BTreeMap::new(),
+        foreign,
         logs: Vec::new(),
         all_logs: Vec::new(),
     };
@@ -87,6 +113,13 @@ pub(crate) fn play(suite: &Suite, case: &Case, module: &Module) -> Played {
 
 impl Player<'_> {
     fn case(&mut self, case: &Case) -> Result<Vec<Mismatch>, (usize, String)> {
+        let at_start = |message| (case.at.line, message);
+        self.set_up(&self.suite.surroundings).map_err(at_start)?;
+        self.set_up(&case.surroundings).map_err(at_start)?;
+        let foreign = [&case.surroundings.foreign, &self.suite.surroundings.foreign];
+        self.foreign
+            .set(foreign.into_iter().flatten().flatten(), &self.names)
+            .map_err(at_start)?;
         let started = self.worker.start();
         self.note(&started);
         let expects_refusal = |step: &Step| {
@@ -115,11 +148,14 @@ impl Player<'_> {
                     .map_err(|message| (case.at.line, message))?;
             }
             self.callouts.clear();
+            self.grpc.clear();
+            self.foreign.take_made();
         }
         let mut found = Vec::new();
         for (index, step) in case.steps.iter().enumerate() {
             let mut observed = Observed {
                 metrics_before: self.worker.process().metrics(),
+                histograms_before: self.worker.process().histograms(),
                 configured: (index == 0).then_some(started.configured),
                 ..Observed::default()
             };
@@ -130,8 +166,10 @@ impl Player<'_> {
             self.all_logs.extend(observed.logs.iter().cloned());
             observed.callouts = std::mem::take(&mut self.callouts);
             observed.metrics_after = self.worker.process().metrics();
+            observed.histograms_after = self.worker.process().histograms();
             observed.trapped = trap(&observed.logs);
             let expect = step.expect.clone().unwrap_or_default();
+            observed.surroundings = self.look_round(&expect.surroundings);
             let mut mismatches = judge(&expect, &observed, &self.names);
             self.explain_pause(&observed, &mut mismatches);
             for mismatch in &mut mismatches {
@@ -155,6 +193,7 @@ impl Player<'_> {
             self.rules = rules.iter().chain(&self.suite.rules).cloned().collect();
             self.held.clear();
         }
+        self.change(&step.surroundings)?;
         match step.clock {
             Some(Shift::By(span)) => self.worker.advance(span),
             Some(Shift::To(seconds)) => self.worker.set_clock(Clock::at_seconds(seconds)),
@@ -168,6 +207,9 @@ impl Player<'_> {
             observed.configured = Some(outcome.configured);
         }
         self.answer_callouts()?;
+        if let Some(span) = step.advance {
+            self.pass_time(span)?;
+        }
         // Time that passes lets a timer fire.
         let ticks = if step.clock.is_some() {
             step.ticks.max(1)
@@ -220,13 +262,16 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn answer_callouts(&mut self) -> Result<(), String> {
+    pub(crate) fn answer_callouts(&mut self) -> Result<(), String> {
         for _ in 0..MOST_CALLOUTS {
             let pending = self
                 .worker
                 .callouts()
                 .find(|callout| !self.held.contains(&callout.token));
             let Some(callout) = pending.cloned() else {
+                if self.answer_grpc()? {
+                    continue;
+                }
                 return Ok(());
             };
             if self.seen.insert(callout.token) {

@@ -91,6 +91,18 @@ pub(crate) fn integer(node: &Node, what: &str, problems: &mut Problems) -> Optio
     None
 }
 
+/// The bytes that a field `base64` means, in the standard alphabet with padding.
+pub(crate) fn base64(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let node = fields.take("base64")?;
+    let text = text(node, "base64", problems)?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&text);
+    if bytes.is_err() {
+        problems.add(node.at, "`base64` is no base64 with padding");
+    }
+    bytes.ok()
+}
+
 pub(crate) fn list<'n>(node: &'n Node, what: &str, problems: &mut Problems) -> Option<&'n [Node]> {
     match &node.value {
         Value::List(nodes) => Some(nodes),

@@ -40,6 +40,8 @@ pub struct Report {
     /// Mistakes in the files, or filters that can't run.
     pub problems: Vec<Problem>,
     pub(crate) cases: Vec<CaseReport>,
+    /// Every file that was read: those of cases, configurations, filters.
+    pub files: Vec<PathBuf>,
     /// Time from the first file to the last case.
     pub elapsed: Duration,
 }

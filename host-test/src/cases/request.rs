@@ -31,6 +31,8 @@ pub(crate) enum BodySpec {
     Json(serde_json::Value),
     /// A key set of those keys.
     Jwks(Vec<String>),
+    /// Any bytes.
+    Bytes(Vec<u8>),
     /// So many bytes that mean nothing.
     Filler(usize),
 }
@@ -60,7 +62,7 @@ pub(crate) fn read_headers(
 }
 
 impl BodySpec {
-    /// Reads text, or one of `{ json }`, `{ jwks }`, `{ filler }`.
+    /// Reads text, or one of `{ json }`, `{ base64 }`, `{ jwks }`, `{ filler }`.
     pub(crate) fn read(node: &Node, names: &Names<'_>, problems: &mut Problems) -> Option<Self> {
         if let Value::Scalar { .. } = &node.value {
             let text = reader::text(node, "body", problems)?;
@@ -88,15 +90,19 @@ impl BodySpec {
                         .min(64 * 1024 * 1024),
                 )
             });
+        let base64 = reader::base64(&mut fields, problems).map(Self::Bytes);
         fields.finish("a body", problems);
-        let body = json.or(jwks).or(filler);
+        let body = json.or(jwks).or(filler).or(base64);
         if body.is_none() {
-            problems.add(node.at, "a body is text, { json }, { jwks } or { filler }");
+            problems.add(
+                node.at,
+                "a body is text, { json }, { base64 }, { jwks } or { filler }",
+            );
         }
         body
     }
 
-    fn bytes(&self, names: &Names<'_>) -> Result<Vec<u8>, String> {
+    pub(crate) fn bytes(&self, names: &Names<'_>) -> Result<Vec<u8>, String> {
         Ok(match self {
             Self::Text(text) => names.fill(text)?.into_bytes(),
             Self::Json(json) => names.fill(&json.to_string())?.into_bytes(),
@@ -105,12 +111,13 @@ impl BodySpec {
                 .set(keys.iter().map(String::as_str))?
                 .to_string()
                 .into_bytes(),
+            Self::Bytes(bytes) => bytes.clone(),
             Self::Filler(size) => vec![b'x'; *size],
         })
     }
 }
 
-fn filled(
+pub(crate) fn filled(
     fields: &[(String, Option<String>)],
     names: &Names<'_>,
 ) -> Result<Vec<(String, String)>, String> {

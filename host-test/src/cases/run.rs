@@ -83,6 +83,13 @@ pub fn run(
             Err(problems) => report.problems.extend(problems),
         }
     }
+    report.files = files.to_vec();
+    for suite in &suites {
+        report.files.extend(suite.files().iter().cloned());
+        report
+            .files
+            .extend(wasm_of(suite, options).map(Path::to_owned));
+    }
     let modules = compile(&suites, options, &mut report.problems);
     let work: Vec<(Piece<'_>, &Module)> = suites
         .iter()

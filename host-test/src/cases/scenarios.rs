@@ -85,6 +85,11 @@ impl Reader<'_> {
         });
         fields.finish("a scenario", self.problems);
         let (request, expect) = (request?, expect?);
+        if expect.looks_round() {
+            let message =
+                "a scenario looks at the answer, the upstream, logs, metrics and callouts only";
+            self.problems.add(expect.at, message);
+        }
         let differs = self.differs(node.at, &request, defaults, names)?;
         if distinct.is_some() && !differs {
             self.problems.add(

@@ -10,6 +10,7 @@ use super::reader::{self, Fields};
 use super::request::{RequestSpec, ResponseSpec};
 use super::script::Rule;
 use super::suite::Reader;
+use super::surroundings::Surroundings;
 use super::text::Names;
 
 /// A case: its own VM, and steps on it.
@@ -22,6 +23,8 @@ pub(crate) struct Case {
     pub(crate) clock: u64,
     /// Come before the suite's rules.
     pub(crate) rules: Vec<Rule>,
+    /// Over the suite's.
+    pub(crate) surroundings: Surroundings,
     /// Nothing is answered and nothing ticks before the first step.
     pub(crate) cold: bool,
     pub(crate) steps: Vec<Step>,
@@ -32,6 +35,9 @@ pub(crate) struct Case {
 pub(crate) struct Step {
     pub(crate) at: At,
     pub(crate) clock: Option<Shift>,
+    /// Time that passes while the timer fires whenever it is due.
+    pub(crate) advance: Option<Duration>,
+    pub(crate) surroundings: Surroundings,
     pub(crate) rules: Option<Vec<Rule>>,
     pub(crate) configure: Option<Vec<u8>>,
     pub(crate) ticks: u64,
@@ -74,6 +80,7 @@ impl Reader<'_> {
             configuration: self.configuration(&mut fields, names),
             clock: own_clock.flatten().unwrap_or(clock),
             rules: self.rules(&mut fields, names).unwrap_or_default(),
+            surroundings: Surroundings::take(&mut fields, names, self.problems),
             cold,
             steps: Vec::new(),
         };
@@ -108,6 +115,14 @@ impl Reader<'_> {
         if let Some(node) = fields.take("clock") {
             step.clock = self.shift(node);
         }
+        if let Some(node) = fields.take("advance") {
+            let span = reader::text(node, "advance", self.problems);
+            step.advance = span.and_then(|span| clock::span(&span));
+            if step.advance.is_none() {
+                self.problems.add(node.at, "`advance` is a span like 10s");
+            }
+        }
+        step.surroundings = Surroundings::take_in_step(&mut fields, names, self.problems);
         step.rules = self.rules(&mut fields, names);
         if let Some(node) = fields.take("configure")
             && let Some(mut inner) = Fields::of(node, "`configure`", self.problems)

@@ -15,6 +15,7 @@ use super::request::{RequestSpec, ResponseSpec};
 use super::scenarios::Scenario;
 use super::script::{self, Rule};
 use super::steps::Case;
+use super::surroundings::Surroundings;
 use super::text::Names;
 use super::tokens::Tokens;
 
@@ -26,12 +27,15 @@ const DEFAULT_CLOCK: u64 = 1_893_456_000;
 pub(crate) struct Suite {
     pub(crate) path: PathBuf,
     pub(crate) wasm: Option<PathBuf>,
+    /// Configurations that were read.
+    pub(crate) files: Vec<PathBuf>,
     pub(crate) plugin: PluginConfig,
     pub(crate) profile: HostProfile,
     pub(crate) options: HostOptions,
     pub(crate) keys: Keys,
     pub(crate) tokens: Tokens,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) surroundings: Surroundings,
     pub(crate) defaults: RequestSpec,
     pub(crate) upstream_reply: Option<ResponseSpec>,
     pub(crate) cases: Vec<Case>,
@@ -64,6 +68,7 @@ pub(crate) fn read_parsed(path: &Path, node: &Node) -> Result<Suite, Vec<Problem
     let mut problems = Problems::default();
     let suite = Reader {
         path,
+        files: Vec::new(),
         problems: &mut problems,
     }
     .suite(node);
@@ -83,6 +88,7 @@ pub(crate) fn read_parsed(path: &Path, node: &Node) -> Result<Suite, Vec<Problem
 /// Reads one file, and keeps the mistakes that it finds.
 pub(crate) struct Reader<'r> {
     path: &'r Path,
+    files: Vec<PathBuf>,
     pub(crate) problems: &'r mut Problems,
 }
 
@@ -117,15 +123,8 @@ impl Reader<'_> {
             .text("vm_configuration", self.problems)
             .unwrap_or_default()
             .into_bytes();
-        if let Some(node) = fields.take("environment") {
-            for (name, _, node) in
-                reader::map(node, "environment", self.problems).unwrap_or_default()
-            {
-                if let Some(value) = reader::text(node, name, self.problems) {
-                    plugin.environment.push((name.clone(), value));
-                }
-            }
-        }
+        let mut surroundings = Surroundings::take(&mut fields, &names, self.problems);
+        plugin.environment = std::mem::take(&mut surroundings.environment);
         plugin.configuration = self.configuration(&mut fields, &names).unwrap_or_default();
         let wasm = fields
             .text("wasm", self.problems)
@@ -164,10 +163,12 @@ impl Reader<'_> {
         Some(Suite {
             path: self.path.to_owned(),
             wasm,
+            files: std::mem::take(&mut self.files),
             plugin,
             profile,
             options,
             rules,
+            surroundings,
             defaults,
             upstream_reply: reply,
             cases,
@@ -192,6 +193,13 @@ impl Reader<'_> {
         self.path.parent().unwrap_or(Path::new("")).join(file)
     }
 
+    fn read_beside(&mut self, file: &str) -> std::io::Result<String> {
+        let path = self.beside(file);
+        let text = std::fs::read_to_string(&path);
+        self.files.push(path);
+        text
+    }
+
     pub(crate) fn configuration(
         &mut self,
         fields: &mut Fields<'_>,
@@ -207,7 +215,7 @@ impl Reader<'_> {
                 return None;
             }
             (None, Some(text)) => text,
-            (Some(file), None) => match std::fs::read_to_string(self.beside(&file)) {
+            (Some(file), None) => match self.read_beside(&file) {
                 Ok(text) => text,
                 Err(error) => {
                     self.problems

@@ -7,6 +7,7 @@ use clap::Args;
 use host_test::{HostOptions, Level, Module, Process, Worker};
 
 use super::plugin::Plugin;
+use super::watch::Watched;
 
 /// Gives a configuration to the filter and shows what it says about it
 #[derive(Debug, Args)]
@@ -15,6 +16,7 @@ Examples:
   host-test check --wasm token-guard.wasm --config policy.yaml
   host-test check --wasm token-guard.wasm --config policy.yaml --env SECRET -q
   host-test check --wasm token-guard.wasm --config policy.yaml --host google
+  host-test check --wasm token-guard.wasm --config policy.yaml --watch
 
 The filter's own lines go to standard output. Exit status: 0 taken, 1 refused, 2 the filter can't run.")]
 pub(crate) struct Check {
@@ -23,10 +25,28 @@ pub(crate) struct Check {
     /// Show only what is wrong: lines of level warn and above
     #[arg(long, short)]
     quiet: bool,
+    /// Check again whenever the filter or the configuration changes, until interrupted
+    #[arg(long)]
+    watch: bool,
 }
 
 impl Check {
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        if !self.watch {
+            return self.check();
+        }
+        loop {
+            let watched = Watched::now(self.plugin.files());
+            // A file that is being written may not be readable for a moment.
+            if let Err(error) = self.check() {
+                eprintln!("host-test: {error:#}");
+            }
+            let changed = watched.wait();
+            eprintln!("\n{} changed", changed.display());
+        }
+    }
+
+    fn check(&self) -> Result<ExitCode> {
         let module = self.plugin.module(Module::compile_quickly_for)?;
         let plugin = self.plugin.plugin()?;
         let options = HostOptions::of(self.plugin.host);

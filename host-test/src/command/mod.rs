@@ -5,13 +5,15 @@ mod check;
 mod plugin;
 mod render;
 mod serve;
+mod serve_tls;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Runs Proxy-Wasm filters (ABI 0.2.1) without a proxy, as Envoy would run them.
+/// Runs Proxy-Wasm filters (ABI 0.1.0, 0.2.0, 0.2.1) without a proxy, as Envoy would run them.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -24,6 +26,7 @@ Examples:
   host-test check --wasm filter.wasm --config policy.yaml
   host-test render --for istio --config policy.yaml --url oci://registry.example.com/filter:1.0
   host-test test --wasm filter.wasm policies/
+  host-test test --wasm filter.wasm --watch policies/
   host-test bench --wasm filter.wasm scenarios/
   host-test serve --wasm filter.wasm --config policy.yaml \
       --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090

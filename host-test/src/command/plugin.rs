@@ -7,7 +7,7 @@ use clap::Args;
 use host_test::{HostProfile, Module, ModuleError, PluginConfig};
 
 /// Which filter, and how it is configured.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Plugin {
     /// The filter, a .wasm file
     #[arg(long, value_name = "FILE")]
@@ -36,6 +36,13 @@ pub(crate) struct Plugin {
 }
 
 impl Plugin {
+    /// The files that the filter and its configuration stand in.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let mut files = vec![self.wasm.clone()];
+        files.extend(self.config.iter().chain(&self.vm_config).cloned());
+        files
+    }
+
     /// Reads the filter and compiles it with one of [`Module`]'s functions.
     pub(crate) fn module(
         &self,
@@ -45,6 +52,7 @@ impl Plugin {
         compile(&wasm, self.host).with_context(|| self.wasm.display().to_string())
     }
 
+    /// Reads the configuration.
     pub(crate) fn plugin(&self) -> Result<PluginConfig> {
         let read = |path: &Option<PathBuf>| match path {
             Some(path) => std::fs::read(path).with_context(|| path.display().to_string()),

@@ -12,8 +12,10 @@ use host_test::serve::{AccessLine, Options, Origin, Server, StartError};
 use host_test::{FailurePolicy, Level, LogLine, Message, Module};
 
 use super::plugin::Plugin;
+use super::serve_tls::Tls;
+use super::watch::{self, Watched};
 
-/// Serves HTTP/1.1 through the filter to an upstream
+/// Serves HTTP/1.1 and HTTP/2 through the filter to an upstream
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -21,6 +23,13 @@ Examples:
       --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090
   host-test serve --wasm token-guard.wasm --config policy.yaml --listen 0.0.0.0:8080 \\
       --upstream http://127.0.0.1:9000 --filter-log warn -q
+  host-test serve --wasm token-guard.wasm --config policy.yaml --listen 127.0.0.1:8443 \\
+      --tls-cert server.pem --tls-key server.key --client-ca clients.pem --client-certificates required \\
+      --upstream https://localhost:9443 --origin-ca origins.pem
+
+A client begins HTTP/2 by ALPN over TLS, or without TLS at once (`curl --http2-prior-knowledge`). When the filter, its
+configuration or its VM configuration changes, or on SIGHUP, they are read again; what the filter refuses changes nothing,
+and is told. Requests that are under way end on what they began with.
 
 Requests go to standard output, the filter's own lines to standard error. It ends on SIGTERM or SIGINT, once the open
 requests have ended. Exit status: 0 ended when told to, 1 the configuration was refused, 2 it can't serve.")]
@@ -30,15 +39,20 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 is any free one
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Where forwarded requests go, http://HOST:PORT
+    /// Where forwarded requests go: http://HOST:PORT, https://HOST:PORT, or h2c://HOST:PORT for HTTP/2 without TLS
     #[arg(long, value_name = "URL", required_unless_present = "answer")]
     upstream: Option<Origin>,
     /// Answer forwarded requests with this status instead, for measuring the filter alone
     #[arg(long, value_name = "STATUS", conflicts_with = "upstream", value_parser = clap::value_parser!(u16).range(200..600))]
     answer: Option<u16>,
-    /// Where callouts to a cluster go; may be given several times
+    /// Where callouts and gRPC calls to a cluster go, as for --upstream; may be given several times
     #[arg(long, value_name = "NAME=URL", value_parser = cluster)]
     cluster: Vec<(String, Origin)>,
+    #[command(flatten)]
+    tls: Tls,
+    /// Do not look for changed files; SIGHUP still reads them again
+    #[arg(long)]
+    no_watch: bool,
     /// Worker threads, a VM each; one a core when left out
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
@@ -62,7 +76,7 @@ pub(crate) struct Serve {
 fn cluster(text: &str) -> Result<(String, Origin), String> {
     let (name, url) = text
         .split_once('=')
-        .ok_or("a cluster is NAME=http://HOST:PORT")?;
+        .ok_or("a cluster is NAME=http://HOST:PORT, or with https or h2c")?;
     let origin = url
         .parse()
         .map_err(|error: host_test::serve::OriginError| error.to_string())?;
@@ -81,7 +95,13 @@ impl Serve {
         let module = self.plugin.module(Module::compile_for_speed)?;
         let options = self.options()?;
         let upstream = options.upstream.to_string();
-        let server = match Server::start(&module, self.plugin.plugin()?, options).await {
+        let scheme = if options.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let files = Watched::now(self.plugin.files());
+        let mut server = match Server::start(&module, self.plugin.plugin()?, options).await {
             Ok(server) => server,
             Err(error @ StartError::Configuration { .. }) => {
                 eprintln!("host-test: {error}");
@@ -90,13 +110,60 @@ impl Serve {
             Err(error) => return Err(error.into()),
         };
         eprintln!(
-            "listening on http://{}, forwarding to {upstream}",
+            "listening on {scheme}://{}, forwarding to {upstream}",
             server.address(),
         );
-        told_to_stop().await?;
+        self.until_stopped(&mut server, files).await?;
         eprintln!("stopping");
         server.stop().await;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Serves until told to stop, and reads again what changes.
+    async fn until_stopped(&self, server: &mut Server, mut files: Watched) -> Result<()> {
+        let stop = told_to_stop();
+        tokio::pin!(stop);
+        let mut reload = Reload::new()?;
+        loop {
+            let watch = async {
+                if self.no_watch {
+                    return std::future::pending().await;
+                }
+                tokio::time::sleep(watch::PERIOD).await;
+            };
+            let asked = tokio::select! {
+                stopped = &mut stop => return stopped,
+                () = reload.asked() => true,
+                () = watch => false,
+            };
+            let changed = files.changed().map(std::path::Path::to_owned);
+            if !asked && changed.is_none() {
+                continue;
+            }
+            if let Some(changed) = changed {
+                // Who writes it may not be done with it.
+                tokio::task::spawn_blocking(move || watch::settle(&changed)).await?;
+            }
+            let module_changed = files.has_changed(&self.plugin.wasm);
+            files = Watched::now(self.plugin.files());
+            match self.reload(server, asked || module_changed).await {
+                Ok(()) => eprintln!("reloaded"),
+                Err(error) => {
+                    eprintln!("host-test: {error:#}\nnot reloaded: the last good one serves on")
+                }
+            }
+        }
+    }
+
+    async fn reload(&self, server: &mut Server, module_too: bool) -> Result<()> {
+        let plugin = self.plugin.plugin()?;
+        if !module_too {
+            return Ok(server.reconfigure(plugin).await?);
+        }
+        let this = self.plugin.clone();
+        let compiled = move || this.module(Module::compile_for_speed);
+        let module = tokio::task::spawn_blocking(compiled).await??;
+        Ok(server.replace(&module, &plugin)?)
     }
 
     fn options(&self) -> Result<Options> {
@@ -108,6 +175,7 @@ impl Serve {
         options.host.take_after(self.plugin.host);
         options.host.reload_backoff = self.plugin.host.facts().reload_backoff;
         options.clusters = self.cluster.iter().cloned().collect();
+        self.tls.apply(&mut options)?;
         options.workers = self.workers.unwrap_or(options.workers).max(1);
         options.host.failure_policy = match self.failure_policy.as_str() {
             "closed" => FailurePolicy::Closed,
@@ -130,6 +198,35 @@ impl Serve {
             }));
         }
         Ok(options)
+    }
+}
+
+/// SIGHUP, where there is one.
+struct Reload {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Reload {
+    #[cfg(unix)]
+    fn new() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            hangup: signal(SignalKind::hangup()).context("SIGHUP")?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> Result<Self> {
+        Ok(Self {})
+    }
+
+    async fn asked(&mut self) {
+        #[cfg(unix)]
+        if self.hangup.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
     }
 }
 

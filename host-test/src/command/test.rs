@@ -9,6 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use host_test::{HostProfile, cases};
 
+use super::watch::{self, Watched};
+
 /// Runs test cases written in YAML, and Google's test files
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -16,6 +18,8 @@ Examples:
   host-test test --wasm token-guard.wasm policies/
   host-test test --wasm token-guard.wasm policies/rest-by-scope/tests.yaml --filter 'no token'
   host-test test --wasm token-guard.wasm --json policies/ > report.json
+  host-test test --wasm token-guard.wasm --junit report.xml policies/
+  host-test test --wasm token-guard.wasm --watch policies/
   host-test test --wasm token-guard.wasm --host apisix policies/
   host-test test --wasm plugin.wasm --config plugin.conf samples/redirect/tests.textpb
 
@@ -42,6 +46,12 @@ pub(crate) struct Test {
     /// The whole report as JSON on standard output
     #[arg(long)]
     json: bool,
+    /// The report as JUnit's XML into a file, for CI systems
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Run again whenever a filter, a file of cases or a configuration changes, until interrupted
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
     /// Threads; one a core when left out
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
@@ -49,10 +59,48 @@ pub(crate) struct Test {
 
 impl Test {
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        if !self.watch {
+            let files = self.files()?;
+            return Ok(self.test(&files)?.0);
+        }
+        loop {
+            let files = self.files()?;
+            let read = match self.test(&files) {
+                Ok((_, read)) => read,
+                Err(error) => {
+                    eprintln!("host-test: {error:#}");
+                    files.clone()
+                }
+            };
+            let changed = self.wait(&files, Watched::now(read));
+            eprintln!("\n{changed}");
+        }
+    }
+
+    /// Waits until something that was read changes, or there are other files of cases.
+    fn wait(&self, files: &[PathBuf], watched: Watched) -> String {
+        loop {
+            std::thread::sleep(watch::PERIOD);
+            if let Some(changed) = watched.changed() {
+                watch::settle(changed);
+                return format!("{} changed", changed.display());
+            }
+            if self.files().is_ok_and(|now| now != files) {
+                return "other files of cases".to_owned();
+            }
+        }
+    }
+
+    fn files(&self) -> Result<Vec<PathBuf>> {
         let mut files = Vec::new();
         for path in &self.paths {
             files.extend(cases::find_files(path).with_context(|| path.display().to_string())?);
         }
+        Ok(files)
+    }
+
+    /// Runs the cases once: the exit status, and the files that were read.
+    fn test(&self, files: &[PathBuf]) -> Result<(ExitCode, Vec<PathBuf>)> {
         if files.is_empty() {
             bail!("no tests.yaml, *.tests.yaml, tests.textpb or *.tests.textpb found");
         }
@@ -73,21 +121,26 @@ impl Test {
         if shows_progress {
             let _ = write!(std::io::stderr(), "compiling the filter");
         }
-        let report = cases::run(&files, &options, &progress);
+        let report = cases::run(files, &options, &progress);
         for (path, text) in report.plugin_logs() {
             self.write_log(&path, &text)
                 .with_context(|| format!("log_path {}", path.display()))?;
+        }
+        if let Some(path) = &self.junit {
+            let xml = report.to_junit().map_err(anyhow::Error::msg)?;
+            std::fs::write(path, xml).with_context(|| path.display().to_string())?;
         }
         if self.json {
             println!("{:#}", report.to_json());
         } else {
             println!("{report}");
         }
-        Ok(if report.is_success() {
+        let status = if report.is_success() {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
-        })
+        };
+        Ok((status, report.files))
     }
 
     /// Appends to the file that Google's test files name for log lines. A JSON report keeps standard output to itself.

@@ -2,7 +2,7 @@
 
 mod public_key;
 mod verify_signature;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -70,6 +70,10 @@ impl ForeignFunctions {
         self.by_name
             .insert(name.to_owned(), ForeignFunction { run, fuel });
         self
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.by_name.keys().map(String::as_str)
     }
 
     pub(crate) fn get(&self, name: &[u8]) -> Option<ForeignFunction> {

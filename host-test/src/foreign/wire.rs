@@ -2,15 +2,15 @@
 
 /// One field of a message.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Field<'m> {
-    pub(super) number: u64,
+pub(crate) struct Field<'m> {
+    pub(crate) number: u64,
     /// What is in it; none for a number, which no argument of ours has.
-    pub(super) bytes: Option<&'m [u8]>,
+    pub(crate) bytes: Option<&'m [u8]>,
 }
 
 /// Reads a message's fields in order. `None` for what is no message; groups, which no message of ours has, are taken
 /// for that too.
-pub(super) fn fields(mut message: &[u8]) -> Option<Vec<Field<'_>>> {
+pub(crate) fn fields(mut message: &[u8]) -> Option<Vec<Field<'_>>> {
     let mut fields = Vec::new();
     while !message.is_empty() {
         let tag = varint(&mut message)?;
@@ -34,7 +34,7 @@ pub(super) fn fields(mut message: &[u8]) -> Option<Vec<Field<'_>>> {
 }
 
 /// Appends a field of bytes; nothing for no bytes, which is a field's default.
-pub(super) fn put_bytes(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+pub(crate) fn put_bytes(message: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     if bytes.is_empty() {
         return;
     }

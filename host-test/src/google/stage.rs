@@ -90,10 +90,9 @@ impl Stage {
             Direction::Response => ("proxy_on_response_headers", &exports.on_response_headers),
         };
         let callback = callback.clone();
-        let arguments = (id.context(), count, 0);
         let action = callback.map_or(Some(0), |callback| {
             let guest = &mut self.worker.guest;
-            guest.call(name, id.context(), &callback, arguments)
+            guest.call_headers(name, id.context(), &callback, (count, false))
         });
         let mut left = self.left(id);
         left.action = action.unwrap_or(0);

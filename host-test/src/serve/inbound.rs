@@ -28,7 +28,7 @@ const ESSENTIAL: [&str; 3] = ["host", "content-length", "transfer-encoding"];
 /// The request's head as the filter sees it.
 ///
 /// INVARIANT: what is refused here could be read in two ways by two programs (RFC 9112 sections 3.2 and 6.3).
-pub(crate) fn head(parts: &Parts) -> Result<Headers, Refusal> {
+pub(crate) fn head(parts: &Parts, scheme: &str) -> Result<Headers, Refusal> {
     let fields = &parts.headers;
     if parts.method == Method::CONNECT {
         return Err(Refusal(501, "CONNECT is not supported"));
@@ -44,8 +44,12 @@ pub(crate) fn head(parts: &Parts) -> Result<Headers, Refusal> {
     if hosts.next().is_some() {
         return Err(Refusal(400, "more than one Host"));
     }
+    let named = host.is_some() || parts.uri.authority().is_some();
     if host.is_none() && parts.version == Version::HTTP_11 {
         return Err(Refusal(400, "no Host"));
+    }
+    if !named && parts.version == Version::HTTP_2 {
+        return Err(Refusal(400, "neither :authority nor Host"));
     }
     let host = host
         .map(|value| value.as_bytes().to_vec())
@@ -65,11 +69,21 @@ pub(crate) fn head(parts: &Parts) -> Result<Headers, Refusal> {
     }
     let mut headers = Headers::new();
     headers.add(":method", parts.method.as_str());
-    headers.add(":scheme", "http");
+    headers.add(":scheme", scheme);
     headers.add(":authority", authority);
     headers.add(":path", path);
     copy_end_to_end(fields, &mut headers)?;
+    join_cookies(&mut headers);
     Ok(headers)
+}
+
+/// HTTP/2 may send cookies in pieces; they are one field everywhere else (RFC 9113 section 8.2.3).
+fn join_cookies(headers: &mut Headers) {
+    let cookies: Vec<&[u8]> = headers.get_all(b"cookie").collect();
+    if cookies.len() > 1 {
+        let joined = cookies.join(&b"; "[..]);
+        headers.set("cookie", joined);
+    }
 }
 
 /// Copies what concerns more than one connection; fields that `Connection` names are left out.
@@ -129,7 +143,7 @@ mod tests {
             ("expect", "100-continue"),
             ("x-stays", "1"),
         ];
-        let headers = head(&parts("/a?b", &fields)).unwrap();
+        let headers = head(&parts("/a?b", &fields), "http").unwrap();
         let names: Vec<_> = headers
             .iter()
             .map(|(name, _)| String::from_utf8_lossy(name).into_owned())
@@ -172,7 +186,7 @@ mod tests {
             ("/", &[("host", "a"), ("connection", "Host")]),
         ] {
             assert_eq!(
-                head(&parts(target, fields)).unwrap_err().0,
+                head(&parts(target, fields), "http").unwrap_err().0,
                 400,
                 "{target} {fields:?}"
             );
@@ -180,8 +194,17 @@ mod tests {
     }
 
     #[test]
+    fn cookies_that_came_in_pieces_are_one_field() {
+        let fields = [("host", "a"), ("cookie", "a=1"), ("cookie", "b=2")];
+        let headers = head(&parts("/", &fields), "https").unwrap();
+        let cookies: Vec<_> = headers.get_all(b"cookie").collect();
+        assert_eq!(cookies, [b"a=1; b=2"]);
+        assert_eq!(headers.get(":scheme"), Some(&b"https"[..]));
+    }
+
+    #[test]
     fn an_absolute_target_that_agrees_is_taken_apart() {
-        let headers = head(&parts("http://a:80/x", &[("host", "a:80")])).unwrap();
+        let headers = head(&parts("http://a:80/x", &[("host", "a:80")]), "http").unwrap();
         assert_eq!(headers.get(":authority"), Some(&b"a:80"[..]));
         assert_eq!(headers.get(":path"), Some(&b"/x"[..]));
     }

@@ -12,6 +12,7 @@ use crate::options::HostOptions;
 
 use super::access::AccessLine;
 use super::origin::Origin;
+use super::tls::{OriginTls, ServerTls};
 
 /// Hears lines, from any thread.
 pub type Listener<Line> = Arc<dyn Fn(&Line) + Send + Sync>;
@@ -47,6 +48,10 @@ pub struct Options {
     pub upstream: Upstream,
     /// Where callouts go, by cluster name. Others fail at once.
     pub clusters: BTreeMap<String, Origin>,
+    /// TLS for clients; none is plain http.
+    pub tls: Option<ServerTls>,
+    /// What makes `https` origins believable. Without it they are refused.
+    pub origin_tls: Option<OriginTls>,
     /// VMs, each on a thread of its own.
     pub workers: usize,
     /// The host round the filter. Clusters are taken from `clusters`.
@@ -90,6 +95,8 @@ impl Options {
             listen,
             upstream,
             clusters: BTreeMap::new(),
+            tls: None,
+            origin_tls: None,
             workers: std::thread::available_parallelism().map_or(1, usize::from),
             host,
             head_timeout: Duration::from_secs(30),
@@ -125,6 +132,8 @@ pub enum StartError {
         /// What it logged: its mistakes.
         logs: Vec<LogLine>,
     },
+    /// An origin wants TLS, and [`Options::origin_tls`] says nothing of whom to believe.
+    Untrusted(Origin),
     /// The address can't be listened on.
     Listen(SocketAddr, std::io::Error),
     /// A thread can't be started.
@@ -142,6 +151,10 @@ impl fmt::Display for StartError {
                 logs.iter()
                     .try_for_each(|line| write!(f, "\n{}: {}", line.level, line.message))
             }
+            Self::Untrusted(origin) => write!(
+                f,
+                "{origin}: whose certificates are to be believed is not said"
+            ),
             Self::Listen(address, error) => write!(f, "{address}: {error}"),
             Self::Thread(error) => write!(f, "no worker thread: {error}"),
         }

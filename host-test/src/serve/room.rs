@@ -11,14 +11,17 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::callout::{Callout, CalloutReply};
 use crate::flow::StreamId;
+use crate::grpc::{GrpcCallout, GrpcEvent};
 use crate::http::{Connection, Headers};
+use crate::options::PluginConfig;
 use crate::stream::{Direction, Outcome, Part, ResetBy};
-use crate::worker::Worker;
+use crate::worker::{StartOutcome, Worker};
 
 use super::access::AccessLine;
 use super::callouts;
+use super::grpc;
 use super::options::{Options, Upstream};
-use super::origin::Pool;
+use super::origin::{Origin, Pool};
 
 /// What streams and callouts ask of a VM. Streams are named by numbers of their own.
 pub(crate) enum Command {
@@ -35,6 +38,7 @@ pub(crate) enum Command {
     /// The stream is over.
     Finish(u64),
     CalloutReply(u32, CalloutReply),
+    GrpcEvent(u32, GrpcEvent),
     /// Another worker left something.
     Wake,
     /// Time has passed.
@@ -65,11 +69,33 @@ pub(crate) struct Room {
     pub(crate) options: Arc<Options>,
     /// None: the server answers in the upstream's place.
     pub(crate) upstream: Option<Pool>,
-    clusters: BTreeMap<String, Pool>,
+    clusters: BTreeMap<String, Clusters>,
     numbers: Cell<u64>,
     next_tick: Cell<Option<Instant>>,
     /// The next tick is another one than before.
     pub(crate) timer: Notify,
+}
+
+/// Connections to one cluster, for HTTP and for gRPC.
+struct Clusters {
+    http: Pool,
+    grpc: Pool,
+}
+
+impl Clusters {
+    fn new(origin: &Origin, options: &Options) -> Self {
+        let tls = options.origin_tls.as_ref();
+        Self {
+            http: Pool::new(origin, tls),
+            grpc: Pool::for_grpc(origin, tls),
+        }
+    }
+}
+
+/// Callouts that an event led to.
+struct Made {
+    http: Vec<Callout>,
+    grpc: Vec<GrpcCallout>,
 }
 
 struct Vm {
@@ -85,14 +111,14 @@ impl Room {
     /// The worker has been started.
     pub(crate) fn new(worker: Worker, options: Arc<Options>) -> Rc<Self> {
         let upstream = match &options.upstream {
-            Upstream::Origin(origin) => Some(Pool::new(origin)),
+            Upstream::Origin(origin) => Some(Pool::new(origin, options.origin_tls.as_ref())),
             Upstream::Answer(_) => None,
         };
         let clusters = options.clusters.iter();
         let room = Rc::new(Self {
             upstream,
             clusters: clusters
-                .map(|(name, origin)| (name.clone(), Pool::new(origin)))
+                .map(|(name, origin)| (name.clone(), Clusters::new(origin, &options)))
                 .collect(),
             numbers: Cell::new(0),
             next_tick: Cell::new(None),
@@ -144,22 +170,53 @@ impl Room {
                 self.timer.notify_one();
             }
         }
-        for callout in made {
+        for callout in made.http {
             self.dispatch(callout);
+        }
+        for callout in made.grpc {
+            self.dispatch_grpc(callout);
         }
         update
     }
 
+    /// Gives the VM another configuration.
+    pub(crate) fn reconfigure(self: &Rc<Self>, plugin: PluginConfig) -> StartOutcome {
+        let outcome = {
+            let mut vm = self.vm.borrow_mut();
+            let outcome = vm.worker.reconfigure(plugin);
+            vm.log(&outcome.logs);
+            outcome
+        };
+        // What it led to: callouts, another timer.
+        self.say(Command::Wake);
+        outcome
+    }
+
     fn dispatch(self: &Rc<Self>, callout: Callout) {
-        let Some(pool) = self.clusters.get(&callout.cluster).cloned() else {
+        let Some(cluster) = self.clusters.get(&callout.cluster) else {
             return;
         };
+        let pool = cluster.http.clone();
         let longest_body = self.options.host.limits.callout_body_bytes;
         let room = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let token = callout.token;
             let reply = callouts::call(pool, callout, longest_body).await;
             room.say(Command::CalloutReply(token, reply));
+        });
+    }
+
+    fn dispatch_grpc(self: &Rc<Self>, callout: GrpcCallout) {
+        let Some(cluster) = self.clusters.get(&callout.cluster) else {
+            return;
+        };
+        let pool = cluster.grpc.clone();
+        let longest = self.options.host.limits.callout_body_bytes;
+        let room = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let token = callout.token;
+            let event = grpc::call(pool, callout, longest).await;
+            room.say(Command::GrpcEvent(token, event));
         });
     }
 
@@ -209,6 +266,9 @@ impl Vm {
             Command::CalloutReply(token, reply) => {
                 // The VM may have been replaced since: then nobody waits for it.
                 let _ = self.worker.answer(token, reply);
+            }
+            Command::GrpcEvent(token, event) => {
+                let _ = self.worker.answer_grpc(token, event);
             }
             Command::Wake => self.worker.poll(),
             Command::Tick => self.worker.tick(),
@@ -297,7 +357,7 @@ impl Vm {
     }
 
     /// After any event: streams that it moved, callouts that it made, lines that it logged.
-    fn after(&mut self, asked: Option<StreamId>) -> (Option<Update>, Vec<Callout>) {
+    fn after(&mut self, asked: Option<StreamId>) -> (Option<Update>, Made) {
         for id in self.worker.take_touched() {
             if asked != Some(id)
                 && let Some(update) = self.update(id)
@@ -308,14 +368,15 @@ impl Vm {
             }
         }
         let update = asked.and_then(|id| self.update(id));
-        let made: Vec<Callout> = self
-            .worker
-            .callouts_after(self.last_callout)
-            .cloned()
-            .collect();
-        if let Some(last) = made.last() {
-            self.last_callout = last.token;
-        }
+        let http = self.worker.callouts_after(self.last_callout);
+        let http: Vec<Callout> = http.cloned().collect();
+        let grpc = self.worker.grpc_callouts();
+        let grpc = grpc.filter(|callout| callout.token > self.last_callout);
+        let grpc: Vec<GrpcCallout> = grpc.cloned().collect();
+        let tokens = http.iter().map(|callout| callout.token);
+        let tokens = tokens.chain(grpc.iter().map(|callout| callout.token));
+        self.last_callout = tokens.max().unwrap_or(self.last_callout);
+        let made = Made { http, grpc };
         let lines = self.worker.take_logs();
         self.log(&lines);
         (update, made)

@@ -14,16 +14,19 @@ use crate::process::Process;
 use crate::worker::Worker;
 
 use super::listener::accept;
-use super::options::{Options, StartError};
+use super::options::{Options, StartError, Upstream};
+use super::reload::taken;
 use super::thread::{Notice, Thread};
 
 /// A server. It ends with [`Server::stop`]; dropped, it ends without waiting for open requests.
 pub struct Server {
     address: SocketAddr,
-    process: Process,
+    pub(super) process: Process,
+    pub(super) module: Module,
+    pub(super) options: Arc<Options>,
     stop: watch::Sender<bool>,
     accepting: tokio::task::JoinHandle<()>,
-    workers: Vec<UnboundedSender<Notice>>,
+    pub(super) workers: Vec<UnboundedSender<Notice>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -48,20 +51,13 @@ impl Server {
     ) -> Result<Self, StartError> {
         let options = Arc::new(options);
         let process = Process::new();
-        let host = HostOptions {
-            clusters: Clusters::named(options.clusters.keys().cloned()),
-            ..options.host.clone()
-        };
+        believed(&options)?;
+        let host = host_options(&options);
         let mut started = Vec::new();
         for _ in 0..options.workers.max(1) {
             let mut worker = Worker::new(module, plugin.clone(), host.clone(), &process);
             let outcome = worker.start();
-            if !outcome.configured {
-                return Err(StartError::Configuration {
-                    failure: outcome.failure,
-                    logs: outcome.logs,
-                });
-            }
+            taken(&outcome)?;
             if let Some(filter_log) = &options.filter_log {
                 outcome.logs.iter().for_each(|line| filter_log(line));
             }
@@ -94,10 +90,13 @@ impl Server {
             workers.push(sender);
             threads.push(thread);
         }
-        let accepting = tokio::spawn(accept(options, workers.clone(), listener, stopped));
+        let accepting = accept(Arc::clone(&options), workers.clone(), listener, stopped);
+        let accepting = tokio::spawn(accepting);
         Ok(Self {
             address,
             process,
+            module: module.clone(),
+            options,
             stop,
             accepting,
             workers,
@@ -134,6 +133,30 @@ impl Server {
         for worker in &self.workers {
             let _ = worker.send(Notice::Stop);
         }
+    }
+}
+
+/// The host round the filter, with the clusters that callouts can go to.
+pub(super) fn host_options(options: &Options) -> HostOptions {
+    HostOptions {
+        clusters: Clusters::named(options.clusters.keys().cloned()),
+        ..options.host.clone()
+    }
+}
+
+/// Origins that want TLS need somebody to believe.
+fn believed(options: &Options) -> Result<(), StartError> {
+    if options.origin_tls.is_some() {
+        return Ok(());
+    }
+    let upstream = match &options.upstream {
+        Upstream::Origin(origin) => Some(origin),
+        Upstream::Answer(_) => None,
+    };
+    let mut origins = upstream.into_iter().chain(options.clusters.values());
+    match origins.find(|origin| origin.is_tls()) {
+        Some(origin) => Err(StartError::Untrusted(origin.clone())),
+        None => Ok(()),
     }
 }
 

@@ -1,29 +1,23 @@
 //! A worker thread: one VM, and the connections that were given to it, on a runtime of their own.
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper::rt::Executor;
 use tokio::runtime::Runtime;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::{LocalSet, spawn_local};
 
-use crate::http::Connection;
-use crate::worker::Worker;
+use crate::options::PluginConfig;
+use crate::worker::{StartOutcome, Worker};
 
-use super::inbound::{self, Refusal};
+use super::connection;
 use super::options::Options;
-use super::pipe::Pipe;
 use super::room::{Command, Room};
-use super::stream::{Stream, plain};
 
 /// What a worker thread is told from outside.
 pub(crate) enum Notice {
@@ -31,6 +25,10 @@ pub(crate) enum Notice {
     Connection(Arrival),
     /// Another worker left something.
     Wake,
+    /// The VM gets another configuration.
+    Configure(Box<PluginConfig>, oneshot::Sender<StartOutcome>),
+    /// Another VM, which was started, takes the requests from now on.
+    Replace(Box<Worker>),
     Stop,
 }
 
@@ -40,6 +38,66 @@ pub(crate) struct Arrival {
     pub(crate) source: SocketAddr,
     /// One of as many connections as there may be; given back with the connection.
     pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Runs hyper's tasks on the thread that they belong to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalExecutor;
+
+impl<F: Future + 'static> Executor<F> for LocalExecutor {
+    fn execute(&self, task: F) {
+        spawn_local(async move {
+            // Whoever waits for it has its result by other ways.
+            let _ = task.await;
+        });
+    }
+}
+
+/// The VM that takes requests, and those of earlier modules whose requests have not ended.
+pub(crate) struct Rooms {
+    current: RefCell<Rc<Room>>,
+    old: RefCell<Vec<Rc<Room>>>,
+    options: Arc<Options>,
+}
+
+/// How often an earlier VM is looked at: whether its requests have ended, and whether its timer is due.
+const LOOK_AFTER_OLD: Duration = Duration::from_millis(50);
+
+impl Rooms {
+    /// Where requests go now.
+    pub(crate) fn current(&self) -> Rc<Room> {
+        Rc::clone(&self.current.borrow())
+    }
+
+    pub(crate) fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.options)
+    }
+
+    fn replace(&self, room: Rc<Room>) {
+        let old = self.current.replace(room);
+        self.old.borrow_mut().push(old);
+    }
+
+    /// Ends the VMs whose requests have ended; the others get their ticks.
+    fn look_after_old(&self) {
+        self.old.borrow_mut().retain(|room| {
+            // Streams and callouts hold the room too.
+            if Rc::strong_count(room) == 1 {
+                room.shutdown();
+                return false;
+            }
+            let due = room.next_tick().is_some_and(|tick| tick <= Instant::now());
+            room.say(if due { Command::Tick } else { Command::Wake });
+            true
+        });
+    }
+
+    fn shutdown(&self) {
+        for room in self.old.borrow().iter() {
+            room.shutdown();
+        }
+        self.current().shutdown();
+    }
 }
 
 /// Everything that a worker thread begins with.
@@ -67,134 +125,60 @@ impl Thread {
             stop,
             address,
         } = self;
-        worker.set_waker(Arc::new(move || {
-            // A thread that has ended needs no waking.
-            let _ = own.send(Notice::Wake);
-        }));
         let local = LocalSet::new();
-        let room = local.block_on(&runtime, async {
-            let room = Room::new(worker, options);
+        let rooms = local.block_on(&runtime, async {
+            wake_through(&worker, &own);
+            let rooms = Rc::new(Rooms {
+                current: RefCell::new(Room::new(worker, Arc::clone(&options))),
+                old: RefCell::default(),
+                options: Arc::clone(&options),
+            });
             loop {
+                let room = rooms.current();
                 let tick = async {
                     match room.next_tick() {
                         Some(tick) => tokio::time::sleep_until(tick.into()).await,
                         None => std::future::pending().await,
                     }
                 };
+                let old = !rooms.old.borrow().is_empty();
                 tokio::select! {
                     notice = notices.recv() => match notice {
                         Some(Notice::Connection(arrival)) => {
-                            let (room, stop) = (Rc::clone(&room), stop.clone());
-                            spawn_local(serve_connection(room, arrival, address, stop));
+                            let (rooms, stop) = (Rc::clone(&rooms), stop.clone());
+                            spawn_local(connection::serve(rooms, arrival, address, stop));
                         }
                         Some(Notice::Wake) => {
                             room.say(Command::Wake);
                         }
-                        Some(Notice::Stop) | None => return room,
+                        Some(Notice::Configure(plugin, answer)) => {
+                            // Nobody may be waiting for it any more.
+                            let _ = answer.send(room.reconfigure(*plugin));
+                        }
+                        Some(Notice::Replace(worker)) => {
+                            wake_through(&worker, &own);
+                            rooms.replace(Room::new(*worker, Arc::clone(&options)));
+                        }
+                        Some(Notice::Stop) | None => return rooms,
                     },
                     () = tick => {
                         room.say(Command::Tick);
                     }
                     () = room.timer.notified() => {}
+                    () = tokio::time::sleep(LOOK_AFTER_OLD), if old => rooms.look_after_old(),
                 }
             }
         });
         // What has not ended by now is cut, and ends in the VM before the VM does.
         drop(local);
-        room.shutdown();
+        rooms.shutdown();
     }
 }
 
-async fn serve_connection(
-    room: Rc<Room>,
-    arrival: Arrival,
-    address: SocketAddr,
-    mut stop: watch::Receiver<bool>,
-) {
-    let Arrival {
-        stream,
-        source,
-        permit: _permit,
-    } = arrival;
-    let Ok(stream) = TcpStream::from_std(stream) else {
-        return;
-    };
-    let _ = stream.set_nodelay(true);
-    let destination = stream.local_addr().unwrap_or(address);
-    let head_timeout = room.options.head_timeout;
-    let service = service_fn(move |request| {
-        let room = Rc::clone(&room);
-        async move { serve_request(room, request, source, destination).await }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        // A connection that breaks is the client's business.
-        _ = connection.as_mut() => return,
-        _ = stop.changed() => {}
-    }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
-}
-
-/// The stream gave up before it had a head to send: the connection is cut.
-#[derive(Debug)]
-struct NoAnswer;
-
-impl std::fmt::Display for NoAnswer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the stream was broken off")
-    }
-}
-
-impl std::error::Error for NoAnswer {}
-
-async fn serve_request(
-    room: Rc<Room>,
-    request: Request<Incoming>,
-    source: SocketAddr,
-    destination: SocketAddr,
-) -> Result<Response<Pipe>, NoAnswer> {
-    let (parts, body) = request.into_parts();
-    let headers = match inbound::head(&parts) {
-        Ok(headers) => headers,
-        Err(Refusal(status, why)) => return Ok(refuse(status, why)),
-    };
-    let protocol = if parts.version == Version::HTTP_10 {
-        "HTTP/1.0"
-    } else {
-        "HTTP/1.1"
-    };
-    let connection = Connection {
-        source,
-        destination,
-        protocol: protocol.to_owned(),
-        ..Connection::default()
-    };
-    let body = (!body.is_end_stream()).then_some(body);
-    let mut stream = Stream::open(room, connection, headers, body);
-    // Dropped while it waits, when the client leaves.
-    let response = stream.until_head().await;
-    if response.is_some() && !stream.is_over() {
-        spawn_local(stream.run());
-    }
-    response.ok_or(NoAnswer)
-}
-
-/// An answer that ends the connection, since what follows on it can't be trusted.
-fn refuse(status: u16, why: &'static str) -> Response<Pipe> {
-    let mut response = plain(status, why);
-    let headers = response.headers_mut();
-    headers.insert(
-        hyper::header::CONNECTION,
-        hyper::header::HeaderValue::from_static("close"),
-    );
-    headers.insert(
-        hyper::header::CONTENT_TYPE,
-        hyper::header::HeaderValue::from_static("text/plain"),
-    );
-    response
+fn wake_through(worker: &Worker, notices: &UnboundedSender<Notice>) {
+    let notices = notices.clone();
+    worker.set_waker(Arc::new(move || {
+        // A thread that has ended needs no waking.
+        let _ = notices.send(Notice::Wake);
+    }));
 }

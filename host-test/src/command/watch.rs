@@ -1,0 +1,92 @@
+//! Watching files: what a command has read is looked at again and again, and a change is told.
+//!
+//! Times and sizes are compared, a few files some times a second: that works on every file system, and needs no library.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+/// How often files are looked at.
+pub(crate) const PERIOD: Duration = Duration::from_millis(300);
+
+/// A file's time and size; none when it is not there.
+type Look = Option<(SystemTime, u64)>;
+
+/// Files, and how they looked when they were last read.
+#[derive(Debug, Default)]
+pub(crate) struct Watched(BTreeMap<PathBuf, Look>);
+
+impl Watched {
+    /// These files as they are now.
+    pub(crate) fn now(paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        let looks = paths.into_iter().map(|path| {
+            let look = look(&path);
+            (path, look)
+        });
+        Self(looks.collect())
+    }
+
+    /// The first file that looks different now.
+    pub(crate) fn changed(&self) -> Option<&Path> {
+        let different = |(path, seen): &(&PathBuf, &Look)| look(path) != **seen;
+        self.0
+            .iter()
+            .find(different)
+            .map(|(path, _)| path.as_path())
+    }
+
+    /// Whether that one looks different now.
+    pub(crate) fn has_changed(&self, path: &Path) -> bool {
+        self.0.get(path).is_some_and(|seen| look(path) != *seen)
+    }
+
+    /// Waits until a file changes.
+    pub(crate) fn wait(&self) -> PathBuf {
+        loop {
+            std::thread::sleep(PERIOD);
+            if let Some(path) = self.changed() {
+                settle(path);
+                return path.to_owned();
+            }
+        }
+    }
+}
+
+fn look(path: &Path) -> Look {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+/// Waits until a file stays as it is for a moment: who writes it may not be done with it.
+pub(crate) fn settle(path: &Path) {
+    let mut seen = look(path);
+    for _ in 0..50 {
+        std::thread::sleep(PERIOD / 3);
+        let now = look(path);
+        if now.is_some() && now == seen {
+            return;
+        }
+        seen = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_changed_file_is_seen() {
+        let folder = std::env::temp_dir().join(format!("host-test-watch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (there, missing) = (folder.join("a"), folder.join("b"));
+        std::fs::write(&there, "1").unwrap();
+        let watched = Watched::now([there.clone(), missing.clone()]);
+        assert_eq!(watched.changed(), None);
+        std::fs::write(&there, "12").unwrap();
+        assert_eq!(watched.changed(), Some(there.as_path()));
+        let watched = Watched::now([there, missing.clone()]);
+        std::fs::write(&missing, "1").unwrap();
+        assert_eq!(watched.changed(), Some(missing.as_path()));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
