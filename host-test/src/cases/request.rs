@@ -70,6 +70,7 @@ impl BodySpec {
             return Some(Self::Text(text));
         }
         let mut fields = Fields::of(node, "a body", problems)?;
+        let told = problems.0.len();
         let json = fields
             .take("json")
             .map(|node| Self::Json(reader::json(node)));
@@ -93,7 +94,7 @@ impl BodySpec {
         let base64 = reader::base64(&mut fields, problems).map(Self::Bytes);
         fields.finish("a body", problems);
         let body = json.or(jwks).or(filler).or(base64);
-        if body.is_none() {
+        if body.is_none() && problems.0.len() == told {
             problems.add(
                 node.at,
                 "a body is text, { json }, { base64 }, { jwks } or { filler }",

@@ -37,7 +37,7 @@ pub(crate) async fn serve(
     rooms: Rc<Rooms>,
     arrival: Arrival,
     address: SocketAddr,
-    stop: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
 ) {
     let Arrival {
         stream,
@@ -59,15 +59,23 @@ pub(crate) async fn serve(
     };
     let Some(tls) = &options.tls else {
         // Before the first byte it is not known which version of HTTP will have patience.
-        let first = tokio::time::timeout(options.head_timeout, stream.readable()).await;
-        if matches!(first, Ok(Ok(()))) {
+        let first = tokio::time::timeout(options.head_timeout, stream.readable());
+        let begun = tokio::select! {
+            first = first => matches!(first, Ok(Ok(()))),
+            _ = stop.changed() => false,
+        };
+        if begun {
             serve_http(client, stream, stop).await;
         }
         return;
     };
     let handshake = TlsAcceptor::from(tls.0.clone()).accept(stream);
     // A client that can't or won't speak TLS has been told so by an alert.
-    let Ok(Ok(stream)) = tokio::time::timeout(options.head_timeout, handshake).await else {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(options.head_timeout, handshake) => shaken,
+        _ = stop.changed() => return,
+    };
+    let Ok(Ok(stream)) = shaken else {
         return;
     };
     client.scheme = "https";

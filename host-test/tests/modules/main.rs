@@ -32,10 +32,10 @@ fn what_is_no_filter_is_told() {
     let mut other = Wasm::default();
     other.export("malloc", 1, 1, &number(0));
     assert!(matches!(other.compile(), Err(ModuleError::AbiVersion { found }) if found.is_empty()));
-    other.export("proxy_abi_version_0_1_0", 0, 0, &[]);
+    other.export("proxy_abi_version_0_3_0", 0, 0, &[]);
     let error = other.compile().unwrap_err();
     assert!(
-        error.to_string().contains("0.1.0 is not supported"),
+        error.to_string().contains("0.3.0 is not supported"),
         "{error}"
     );
     let mut homeless = Wasm::default();

@@ -14,6 +14,7 @@ mod ending;
 mod passing;
 mod refusing;
 mod upstream;
+mod versions;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};

@@ -90,6 +90,36 @@ impl Request {
         self.add_http_request_header("x-answer", &said);
     }
 
+    /// Asks a gRPC service once.
+    fn grpc(&self) -> Action {
+        let cluster = self.settings.borrow().cluster.clone();
+        let metadata: Vec<(&str, &[u8])> = vec![("x-for", b"guest")];
+        let timeout = Duration::from_secs(2);
+        let message = Some(&b"question"[..]);
+        match self.dispatch_grpc_call(&cluster, "shop.Prices", "Get", metadata, message, timeout) {
+            Ok(_) => Action::Pause,
+            Err(status) => {
+                self.add_http_request_header("x-dispatch", &format!("{status:?}"));
+                Action::Continue
+            }
+        }
+    }
+
+    /// Opens a gRPC stream and sends the first of two messages on it.
+    fn grpc_stream(&self) -> Action {
+        let cluster = self.settings.borrow().cluster.clone();
+        match self.open_grpc_stream(&cluster, "shop.Prices", "Watch", vec![]) {
+            Ok(stream) => {
+                self.send_grpc_stream_message(stream, Some(b"first"), false);
+                Action::Pause
+            }
+            Err(status) => {
+                self.add_http_request_header("x-dispatch", &format!("{status:?}"));
+                Action::Continue
+            }
+        }
+    }
+
     /// Counts in shared data with a compare-and-swap loop.
     fn share(&self) {
         for _ in 0..100 {
@@ -139,6 +169,39 @@ impl Context for Request {
             self.resume_http_request();
         }
     }
+
+    fn on_grpc_call_response(&mut self, _token: u32, status: u32, size: usize) {
+        let body = self.get_grpc_call_response_body(0, size);
+        let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+        let (_, message) = self.get_grpc_status();
+        self.add_http_request_header("x-grpc", &format!("{status} {text}"));
+        self.add_http_request_header("x-grpc-message", &message.unwrap_or_default());
+        self.resume_http_request();
+    }
+
+    fn on_grpc_stream_initial_metadata(&mut self, _token: u32, _fields: u32) {
+        let opened = self.get_grpc_stream_initial_metadata_value("x-opened");
+        info(&format!("stream opened: {opened:?}"));
+    }
+
+    fn on_grpc_stream_message(&mut self, token: u32, size: usize) {
+        let message = self.get_grpc_stream_message(0, size).unwrap_or_default();
+        let text = String::from_utf8_lossy(&message).into_owned();
+        self.add_http_request_header("x-message", &text);
+        if text == "go on" {
+            self.send_grpc_stream_message(token, Some(b"second"), true);
+        }
+    }
+
+    fn on_grpc_stream_trailing_metadata(&mut self, _token: u32, _fields: u32) {
+        let cost = self.get_grpc_stream_trailing_metadata_value("x-cost");
+        info(&format!("stream cost: {cost:?}"));
+    }
+
+    fn on_grpc_stream_close(&mut self, _token: u32, status: u32) {
+        self.add_http_request_header("x-closed", &status.to_string());
+        self.resume_http_request();
+    }
 }
 
 impl HttpContext for Request {
@@ -157,6 +220,8 @@ impl HttpContext for Request {
             "edit" => self.edit(),
             "reply" => return self.reply(),
             "call" => return self.call(),
+            "grpc" => return self.grpc(),
+            "stream" => return self.grpc_stream(),
             "property" => self.property(),
             "share" => self.share(),
             "foreign" => self.foreign(),
