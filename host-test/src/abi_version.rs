@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(V0_1_0.lacks("proxy_log"), None);
         for (call, ..) in OF_SOME {
             assert!(
-                crate::abi::table::CALLS.contains(&call),
+                crate::abi::names::CALLS.contains(&call),
                 "{call} is no call"
             );
         }

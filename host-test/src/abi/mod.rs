@@ -8,6 +8,8 @@ pub(crate) mod callouts;
 pub(crate) mod grpc;
 pub(crate) mod headers;
 pub(crate) mod metrics;
+#[cfg(test)]
+pub(crate) mod names;
 pub(crate) mod pairs;
 pub(crate) mod properties;
 pub(crate) mod shared;

@@ -138,7 +138,7 @@ mod tests {
             let mut seen = Vec::new();
             for (call, support) in profile.facts().calls {
                 assert!(
-                    crate::abi::table::CALLS.contains(call),
+                    crate::abi::names::CALLS.contains(call),
                     "{profile}: {call} is no call"
                 );
                 assert!(!seen.contains(call), "{profile}: {call} stands twice");
