@@ -216,10 +216,10 @@ impl<'j> Judge<'j> {
                 self.miss(format!("{of}header {name}"), "absent", shown(&values));
             }
         }
-        if let Some(matcher) = &expect.body {
-            if !matcher.holds_bytes(&message.body, self.names) {
-                self.body(of, matcher, &String::from_utf8_lossy(&message.body));
-            }
+        if let Some(matcher) = &expect.body
+            && !matcher.holds_bytes(&message.body, self.names)
+        {
+            self.body(of, matcher, &String::from_utf8_lossy(&message.body));
         }
     }
 

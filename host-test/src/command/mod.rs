@@ -38,7 +38,7 @@ enum Command {
     Bench(bench::Bench),
     Check(check::Check),
     Render(render::Render),
-    Serve(serve::Serve),
+    Serve(Box<serve::Serve>),
     Test(test::Test),
 }
 

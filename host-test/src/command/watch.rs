@@ -9,6 +9,9 @@ use std::time::{Duration, SystemTime};
 /// How often files are looked at.
 pub(crate) const PERIOD: Duration = Duration::from_millis(300);
 
+/// How long a file stays as it is before it is taken for whole.
+const MOMENT: Duration = Duration::from_millis(100);
+
 /// A file's time and size; none when it is not there.
 type Look = Option<(SystemTime, u64)>;
 
@@ -61,7 +64,7 @@ fn look(path: &Path) -> Look {
 pub(crate) fn settle(path: &Path) {
     let mut seen = look(path);
     for _ in 0..50 {
-        std::thread::sleep(PERIOD / 3);
+        std::thread::sleep(MOMENT);
         let now = look(path);
         if now.is_some() && now == seen {
             return;
