@@ -1,4 +1,4 @@
-//! What the minimal build does with documents: JSON without conditions it reads, everything else it refuses.
+//! What the minimal build does with documents: JSON without conditions and answers of one's own it reads, everything else it refuses.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct Documents {
     /// All of it, as JSON.
     pub whole: String,
-    /// Without the routes that have a condition, as JSON.
+    /// Without the routes that have a condition and the answers of one's own, as JSON.
     pub without_conditions: String,
     /// What the minimal build must say to `whole`, one mistake a condition; empty: it takes it.
     pub mistakes: Vec<String>,
@@ -39,6 +39,18 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         index += 1;
         !conditional
     });
+    // Read in this order.
+    for name in ["filter_state", "answers", "resource", "cors"] {
+        if rest
+            .as_object_mut()
+            .and_then(|members| members.remove(name))
+            .is_some()
+        {
+            mistakes.push(format!(
+                "{name}: this build has no answers of one's own (use token-guard.wasm, which has them)"
+            ));
+        }
+    }
     Ok(Documents {
         whole: whole.to_string(),
         without_conditions: rest.to_string(),

@@ -137,6 +137,17 @@ impl Native {
                     .extend(reject.headers().map(|(_, value)| value.to_owned()));
                 State::Ended(rejected(&reject))
             }
+            Step::Answer(answer) => {
+                self.said.push(answer.outcome().event_line(self.now));
+                self.said.push(answer.body().to_owned());
+                let headers = answer
+                    .headers()
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+                State::Ended(Verdict {
+                    told: Some(told(answer.outcome())),
+                    outcome: Outcome::answered(answer.status(), headers),
+                })
+            }
             Step::Call {
                 flight,
                 call: _,

@@ -39,13 +39,21 @@ pub enum Outcome {
 }
 
 /// The headers of an answer that must be the same everywhere.
-pub const ANSWER_HEADERS: [&str; 6] = [
+pub const ANSWER_HEADERS: [&str; 14] = [
     "www-authenticate",
     "content-type",
     "retry-after",
     "allow",
     "cache-control",
     "grpc-status",
+    "grpc-message",
+    "vary",
+    "x-help",
+    "access-control-allow-origin",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-allow-credentials",
+    "access-control-expose-headers",
 ];
 
 /// Headers that Envoy adds to what it forwards, or uses up itself.

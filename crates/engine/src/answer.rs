@@ -27,7 +27,9 @@ const INSUFFICIENT_SCOPE: Challenge = Challenge::Error("insufficient_scope");
 pub(crate) const fn answer_of(reason: Reason) -> (u16, Challenge) {
     use Reason as R;
     match reason {
-        R::Authenticated | R::Anonymous => (500, Challenge::None),
+        R::Authenticated | R::Anonymous | R::PreflightForwarded => (500, Challenge::None),
+        R::MetadataServed => (200, Challenge::None),
+        R::PreflightAnswered => (204, Challenge::None),
 
         R::HeadEmpty | R::HeadTruncated => (400, Challenge::None),
         R::PseudoHeaderMissing | R::PseudoHeaderRefused => (400, Challenge::None),
@@ -51,7 +53,7 @@ pub(crate) const fn answer_of(reason: Reason) -> (u16, Challenge) {
         // not meet the authentication requirements of the protected resource".
         R::AuthenticationInsufficient => (401, INSUFFICIENT_USER_AUTHENTICATION),
 
-        R::NoRoute => (403, Challenge::None),
+        R::NoRoute | R::PreflightRefused => (403, Challenge::None),
         R::MethodNotAllowed => (405, Challenge::None),
         // RFC 6750 section 3.1: "requires higher privileges than provided by the access token".
         R::ScopeInsufficient | R::ClaimNotAccepted => (403, INSUFFICIENT_SCOPE),
@@ -116,7 +118,10 @@ mod tests {
         for &reason in Reason::ALL {
             let (status, _) = answer_of(reason);
             let right = match reason.blame() {
-                Blame::Nobody => status == 500 && reason.verdict() == Verdict::Allow,
+                Blame::Nobody => match reason.verdict() {
+                    Verdict::Allow => status == 500,
+                    verdict => verdict == Verdict::Answer && (status == 200 || status == 204),
+                },
                 Blame::Request => status == 400,
                 Blame::Credential => status == 401,
                 Blame::Policy => status == 403 || status == 405,

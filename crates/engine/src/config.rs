@@ -1,13 +1,46 @@
 //! The configuration: one document, parsed and checked whole before anything uses it.
 
 mod anchor;
+#[cfg_attr(
+    not(feature = "answers"),
+    allow(
+        dead_code,
+        reason = "the types are the same in every build; only the one with answers makes values"
+    )
+)]
+mod cors;
 mod credentials;
+#[cfg_attr(
+    not(feature = "answers"),
+    allow(
+        dead_code,
+        reason = "the types are the same in every build; only the one with answers makes values"
+    )
+)]
+mod filter_state;
 mod identity_headers;
 mod issuers;
 mod jwks;
 mod key_origin;
 mod limits;
+#[cfg_attr(
+    not(feature = "answers"),
+    allow(
+        dead_code,
+        reason = "the types are the same in every build; only the one with answers makes values"
+    )
+)]
+mod metadata;
+mod telling;
 mod tenants;
+#[cfg_attr(
+    not(feature = "answers"),
+    allow(
+        dead_code,
+        reason = "the types are the same in every build; only the one with answers makes values"
+    )
+)]
+mod texts;
 mod url;
 
 use std::rc::Rc;
@@ -16,12 +49,15 @@ use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
 pub(crate) use anchor::Anchor;
+pub(crate) use cors::{Cors, Preflight};
 pub(crate) use credentials::{At, Credentials, Role};
-pub(crate) use identity_headers::{IdentityHeader, IdentityHeaders, Source};
+pub(crate) use filter_state::{FilterState, Told};
+pub(crate) use identity_headers::{Chosen, Encoding, IdentityHeader, IdentityHeaders, Source};
 use issuers::{Issuers, MOST_TEMPLATES};
 pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
+pub(crate) use telling::Telling;
 
 /// Which decisions get a line in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +79,8 @@ pub struct Config {
     pub(crate) policy: Policy,
     pub(crate) identity_headers: IdentityHeaders,
     pub(crate) forward_credential: bool,
-    pub(crate) realm: Box<str>,
+    pub(crate) telling: Telling,
+    pub(crate) filter_state: FilterState,
     pub(crate) paths: Mode,
     pub(crate) audit: Audit,
     pub(crate) host_crypto: bool,
@@ -92,6 +129,11 @@ impl Config {
             KeySource::Inline(_) => &[],
         });
         origins.flat_map(|origin| origin.clusters())
+    }
+
+    /// Whether decisions are told to the access log and later filters.
+    pub fn has_filter_state(&self) -> bool {
+        !self.filter_state.is_empty()
     }
 
     /// Whether the host's own crypto may verify signatures, where the adapter finds it good.
@@ -147,7 +189,10 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         },
     );
     let upstream = read_upstream(document, names.len(), &credentials);
-    let realm = document.or("realm", "api", read_realm);
+    let filter_state = document.or("filter_state", FilterState::default(), |field| {
+        read_filter_state(field, &credentials)
+    });
+    let telling = telling::read(document, &names, policy.as_ref());
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
     let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
     let host_crypto = document.optional("crypto", |field| read_crypto(&mut field.section()?));
@@ -162,7 +207,8 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         policy: policy?,
         identity_headers,
         forward_credential,
-        realm: realm.into(),
+        telling,
+        filter_state,
         paths: paths.unwrap_or_default(),
         audit: audit.unwrap_or(Audit::All),
         host_crypto: host_crypto.unwrap_or(true),
@@ -254,13 +300,12 @@ fn read_upstream(
     read.unwrap_or_default()
 }
 
-fn read_realm<'d>(field: &Field<'d>) -> Option<&'d str> {
-    let realm = field.non_empty_text()?;
-    if realm.len() > 128 || !realm.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        field.problem("wants at most 128 printable ASCII characters");
-        return None;
-    }
-    Some(realm)
+#[cfg(feature = "answers")]
+use filter_state::read as read_filter_state;
+
+#[cfg(not(feature = "answers"))]
+fn read_filter_state(field: &Field<'_>, _credentials: &Credentials) -> Option<FilterState> {
+    telling::left_out(field)
 }
 
 fn read_paths(section: &mut Section<'_>) -> Option<Mode> {

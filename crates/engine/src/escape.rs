@@ -61,6 +61,19 @@ fn push_unicode_escapes(out: &mut String, c: char) {
     }
 }
 
+/// JSON with every character escaped that a header cannot hold, or that has more than one encoding there. Beyond ASCII and control
+/// characters such stand in its strings only.
+pub(crate) fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            ' '..='~' => out.push(c),
+            c => push_unicode_escapes(&mut out, c),
+        }
+    }
+    out
+}
+
 /// Appends `text` as a quoted string (RFC 9110 section 5.6.4). What a quoted string cannot hold becomes `?`.
 pub(crate) fn push_quoted(out: &mut String, text: &str) {
     out.push('"');
@@ -75,6 +88,23 @@ pub(crate) fn push_quoted(out: &mut String, text: &str) {
         }
     }
     out.push('"');
+}
+
+/// Appends `text` as a `grpc-message` ("Percent-Encoded" in gRPC over HTTP/2: all but printable ASCII, and `%` itself).
+pub(crate) fn push_percent(out: &mut String, text: &str) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in text.bytes() {
+        if matches!(byte, b' '..=b'~') && byte != b'%' {
+            out.push(char::from(byte));
+            continue;
+        }
+        out.push('%');
+        for digit in [byte >> 4, byte & 0xf] {
+            out.push(char::from(
+                HEX.get(usize::from(digit)).copied().unwrap_or(b'0'),
+            ));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +157,13 @@ mod tests {
         }
         assert_eq!(json("abcdef", 6), "abcdef");
         assert_eq!(json("abcdefg", 6), "abc…");
+    }
+
+    #[test]
+    fn messages_are_percent_encoded() {
+        let mut out = String::new();
+        push_percent(&mut out, "50 % Größe\n~");
+        assert_eq!(out, "50 %25 Gr%C3%B6%C3%9Fe%0A~");
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub(crate) struct Request {
     pub(crate) path: CanonicalPath,
     /// An IP address without port, once somebody asked for it.
     source: OnceCell<Option<Box<str>>>,
+    /// `Origin`, where pages of some may read answers: what is no single, plain value is no origin.
+    pub(crate) origin: Option<Box<str>>,
     /// The client speaks gRPC: answers are trailers only.
     pub(crate) grpc: bool,
 }
@@ -91,7 +93,11 @@ impl Request {
             self.path.as_str().len(),
             self.path.decoded().len(),
         ];
-        let query = self.path.query().map_or(0, str::len);
+        let query = self
+            .path
+            .query()
+            .map_or(0, str::len)
+            .saturating_add(self.origin.as_ref().map_or(0, |origin| origin.len()));
         texts.into_iter().fold(
             size_of::<Self>().saturating_add(query),
             usize::saturating_add,
@@ -105,6 +111,8 @@ pub(crate) struct Head<'h> {
     pub(crate) stripped: Stripped,
     /// What stands in the places of credentials.
     pub(crate) shown: Shown<'h>,
+    /// `Access-Control-Request-Method`: a browser asks whether a page may use it.
+    pub(crate) requested_method: Option<&'h [u8]>,
 }
 
 impl<'h> Head<'h> {
@@ -147,12 +155,14 @@ impl<'h> Head<'h> {
             host,
             path,
             source: OnceCell::new(),
+            origin: config.telling.cors().and_then(|_| scanned.origin()),
             grpc: scanned.content_type.is_some_and(is_grpc),
         };
         Ok(Self {
             request: Box::new(request),
             stripped: scanned.stripped,
             shown: scanned.shown,
+            requested_method: scanned.requested_method,
         })
     }
 }

@@ -33,6 +33,7 @@ pub(crate) struct Identity {
     values: Result<Values, Unfit>,
     /// What becomes of it where it comes as a named credential.
     named: Box<[NamedValue]>,
+    state: Values,
     life: Rc<Life>,
     heap_bytes: usize,
 }
@@ -85,7 +86,12 @@ impl Identity {
             ..
         } = token;
         let audiences: Vec<String> = claims.audiences().map(str::to_owned).collect();
-        let values = identity_values::render(config, &issuer, &claims, &scopes);
+        let render = |list| identity_values::render(config, list, &issuer, &claims, &scopes);
+        let state = render(&config.filter_state.identity);
+        let (values, state) = match (render(&config.identity_headers), state) {
+            (Ok(values), Ok(state)) => (Ok(values), state),
+            (Err(unfit), _) | (_, Err(unfit)) => (Err(unfit), Values::from([])),
+        };
         let named = identity_values::render_named(config, &issuer, &claims, &scopes);
         let owned = |text: Option<&str>| text.map(Box::<str>::from);
         let (subject, jwt_id) = (owned(claims.subject()), owned(claims.jwt_id()));
@@ -124,6 +130,7 @@ impl Identity {
             .saturating_add(values.as_ref().map_or(0, |values| {
                 values
                     .iter()
+                    .chain(state.iter())
                     .map(|(_, value)| string_bytes(value).saturating_add(16))
                     .fold(16, usize::saturating_add)
             }));
@@ -141,6 +148,7 @@ impl Identity {
             scopes,
             values,
             named,
+            state,
             life,
             heap_bytes,
         })
@@ -196,6 +204,11 @@ impl Identity {
 
     pub(crate) fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    /// What the access log and later filters are told, if the token is good for anything.
+    pub(crate) const fn state(&self) -> &Values {
+        &self.state
     }
 
     /// The values of the identity headers, or why one cannot be made.

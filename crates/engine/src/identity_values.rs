@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
-use portcullis_jose::Claims;
-use serde_json::Value;
+use portcullis_jose::{Claims, encode_base64url};
+use serde_json::{Map, Value};
 
-use crate::config::{Config, IdentityHeader, Source};
+use crate::config::{Chosen, Config, Encoding, IdentityHeader, IdentityHeaders, Source};
+use crate::escape::ascii;
 
 /// Names and values, ready to be set. A header whose claim is absent or empty is not among them.
 pub(crate) type Values = Rc<[Header]>;
@@ -38,19 +39,19 @@ impl Unfit {
     }
 }
 
-/// Renders all identity headers.
+/// Renders all headers of a list.
 ///
 /// # Errors
 /// The first claim that is there and cannot become a header.
 pub(crate) fn render(
     config: &Config,
+    list: &IdentityHeaders,
     issuer: &str,
     claims: &Claims,
     scopes: &[String],
 ) -> Result<Values, Unfit> {
     let mut values = Vec::new();
-    let headers = config.identity_headers.iter();
-    for header in headers.filter(|header| header.credential.is_none()) {
+    for header in list.iter().filter(|header| header.credential.is_none()) {
         values.extend(value_of(header, config, issuer, claims, scopes)?);
     }
     Ok(values.into())
@@ -108,6 +109,7 @@ fn value_of(
             Some(claim) => Some(text_of(claim)?),
             None => None,
         },
+        Source::Json(chosen, encoding) => json_of(claims, chosen, *encoding),
     };
     let Some(value) = value.filter(|value| !value.is_empty()) else {
         return Ok(None);
@@ -120,6 +122,28 @@ fn find<'c>(claims: &'c Claims, steps: &[Box<str>]) -> Option<&'c Value> {
     let (first, rest) = steps.split_first()?;
     rest.iter().try_fold(claims.get(first)?, |value, step| {
         value.as_object()?.get(&**step)
+    })
+}
+
+/// Nothing where there is nothing to tell.
+fn json_of(claims: &Claims, chosen: &Chosen, encoding: Encoding) -> Option<String> {
+    let json = match chosen {
+        Chosen::One(steps) => find(claims, steps)?.to_string(),
+        Chosen::All => Value::Object(claims.as_map().clone()).to_string(),
+        Chosen::Several(named) => {
+            let found = named
+                .iter()
+                .filter_map(|(name, steps)| Some((name.to_string(), find(claims, steps)?.clone())));
+            let found: Map<String, Value> = found.collect();
+            if found.is_empty() {
+                return None;
+            }
+            Value::Object(found).to_string()
+        }
+    };
+    Some(match encoding {
+        Encoding::Json => ascii(&json),
+        Encoding::Base64url => encode_base64url(json.as_bytes()),
     })
 }
 

@@ -3,8 +3,8 @@
 //! An adapter owns one [`Guard`] per configuration and calls, in this order:
 //!
 //! 1. [`Config::parse`] and [`Guard::new`]; [`Guard::start`] gives the first key fetches.
-//! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`] or a [`Shadow`], send a [`Reject`], or
-//!    pause (`Call`, `Wait`) and keep the [`Pending`].
+//! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`] or a [`Shadow`], send a [`Reject`] or a
+//!    [`LocalAnswer`], or pause (`Call`, `Wait`) and keep the [`Pending`].
 //! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name further calls and the waiters to
 //!    [`Guard::resume`], one by one. [`Guard::cancel`] when a client leaves.
 //! 4. After each of these [`Guard::drain_notices`]; after each decision [`Outcome::event_line`] goes to the log.
@@ -33,6 +33,7 @@ mod head;
 mod identity;
 mod identity_values;
 mod keys;
+mod local_answer;
 mod metrics;
 mod non_empty;
 mod notices;
@@ -45,6 +46,14 @@ mod refusal;
 mod reject;
 mod shadow;
 mod step;
+#[cfg_attr(
+    not(feature = "answers"),
+    allow(
+        dead_code,
+        reason = "the types are the same in every build; only the one with answers makes values"
+    )
+)]
+mod template;
 mod time;
 mod verified;
 mod waiting;
@@ -55,6 +64,7 @@ pub use event_id::EventId;
 pub use forward::{Edits, Forward};
 pub use guard::{Guard, GuardOptions, Work};
 pub use head::RequestHead;
+pub use local_answer::LocalAnswer;
 pub use metrics::{Count, Kind, Series};
 pub use outcome::Outcome;
 pub use portcullis_policy::{Enforcement, Problem, Problems};

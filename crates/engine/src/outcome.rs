@@ -81,11 +81,10 @@ impl Outcome {
 
     /// Notes that the request was permitted, and to whom.
     pub(crate) fn permitted(&mut self, permit: &Permit, credentials: &Credentials) {
+        self.reason = permit.reason();
         let Some(verified) = permit.verified() else {
-            self.reason = Reason::Anonymous;
             return;
         };
-        self.reason = Reason::Authenticated;
         let name = |one: &Verified| credentials.name(one.origin().credential).cloned();
         self.credential = name(&verified.first);
         self.identity = Some(Rc::clone(verified.first.identity()));

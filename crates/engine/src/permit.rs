@@ -3,6 +3,7 @@
 use portcullis_policy::{Access, Denied, Facts, RequestFacts, Route, TokenFacts};
 
 use crate::config::Credentials;
+use crate::guard::AllowedPreflight;
 use crate::head::Request;
 use crate::non_empty::NonEmpty;
 use crate::reason::Reason;
@@ -12,11 +13,12 @@ use crate::verified::Verified;
 
 /// Permission for one request on one route.
 ///
-/// INVARIANT: made by [`Permit::without_credential`] and [`Permit::decide`] only.
+/// INVARIANT: made by [`Permit::without_credential`], [`Permit::decide`] and [`Permit::of_preflight`] only.
 #[derive(Debug)]
 pub(crate) struct Permit {
     /// The tokens that it rests on, the one that speaks for the request first.
     verified: Option<NonEmpty<Verified>>,
+    reason: Reason,
 }
 
 impl Permit {
@@ -26,7 +28,10 @@ impl Permit {
     /// [`Reason::CredentialMissing`] unless the route is open to anyone.
     pub(crate) fn without_credential(route: &Route) -> Result<Self, Refusal> {
         match route.access() {
-            Access::Anonymous | Access::Optional(_) => Ok(Self { verified: None }),
+            Access::Anonymous | Access::Optional(_) => Ok(Self {
+                verified: None,
+                reason: Reason::Anonymous,
+            }),
             // Also whatever kinds of access there will be: they ask for something.
             _ => Err(Reason::CredentialMissing.into()),
         }
@@ -81,7 +86,21 @@ impl Permit {
         }
         Ok(Self {
             verified: Some(verified),
+            reason: Reason::Authenticated,
         })
+    }
+
+    /// Permits a preflight. It speaks for nobody.
+    pub(crate) const fn of_preflight(_allowed: &AllowedPreflight) -> Self {
+        Self {
+            verified: None,
+            reason: Reason::PreflightForwarded,
+        }
+    }
+
+    /// Why it is permitted.
+    pub(crate) const fn reason(&self) -> Reason {
+        self.reason
     }
 
     pub(crate) const fn verified(&self) -> Option<&NonEmpty<Verified>> {

@@ -5,6 +5,8 @@
 pub enum Verdict {
     /// It went on to the upstream.
     Allow,
+    /// It went nowhere: the guard itself answered with what anyone may have.
+    Answer,
     /// It was judged and refused.
     Deny,
     /// It could not be judged, and was therefore refused.
@@ -16,6 +18,7 @@ impl Verdict {
     pub const fn code(self) -> &'static str {
         match self {
             Self::Allow => "allow",
+            Self::Answer => "answer",
             Self::Deny => "deny",
             Self::Error => "error",
         }
@@ -25,7 +28,7 @@ impl Verdict {
 /// Who has to act when requests end for a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Blame {
-    /// Nobody: the request was allowed.
+    /// Nobody: the request was allowed or answered.
     Nobody,
     /// The client sent a request that no policy could judge: fix the client, or look for an attack.
     Request,
@@ -79,7 +82,7 @@ macro_rules! reasons {
             pub const fn status(self) -> Option<u16> {
                 match self.verdict() {
                     Verdict::Allow => None,
-                    Verdict::Deny | Verdict::Error => Some(crate::answer::answer_of(self).0),
+                    Verdict::Answer | Verdict::Deny | Verdict::Error => Some(crate::answer::answer_of(self).0),
                 }
             }
 
@@ -107,6 +110,12 @@ reasons! {
     Authenticated = "authenticated", Allow, Nobody;
     /// The route allows anonymous requests and no identity was established.
     Anonymous = "anonymous", Allow, Nobody;
+    /// A browser asks whether a page may call, the page is one that may, and the upstream is to answer (`cors.preflight: forward`).
+    PreflightForwarded = "preflight_forwarded", Allow, Nobody;
+    /// A browser asks whether a page may call, and the page is one that may.
+    PreflightAnswered = "preflight_answered", Answer, Nobody;
+    /// The metadata document (`resource`) was asked for.
+    MetadataServed = "metadata_served", Answer, Nobody;
 
     // The request.
     /// The proxy gave no request headers (Envoy does so above 1,024 headers or 1 MiB): send fewer.
@@ -195,6 +204,9 @@ reasons! {
     /// The route's condition (`when`) could not be evaluated, so it denies: often a claim that this token lacks.
     ConditionFailed = "condition_failed", Deny, Policy;
 
+    /// A browser asks whether a page may call, and `cors` does not list its origin, or the method: add it, or leave it so.
+    PreflightRefused = "preflight_refused", Deny, Policy;
+
     // Load.
     /// Too many tokens from this source failed lately (`limits.failures.per_source`): slow down, or raise the limit.
     SourceFailures = "too_many_failures_from_source", Error, Load;
@@ -251,7 +263,7 @@ mod tests {
     fn only_nobody_is_to_blame_for_an_allowed_request() {
         for &reason in Reason::ALL {
             assert_eq!(
-                reason.verdict() == Verdict::Allow,
+                matches!(reason.verdict(), Verdict::Allow | Verdict::Answer),
                 reason.blame() == Blame::Nobody,
                 "{reason:?}"
             );

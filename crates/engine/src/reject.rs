@@ -4,12 +4,15 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::answer::{Challenge, answer_of, description_of, grpc_status_of, title_of};
+use crate::config::Telling;
 use crate::digits::push_decimal;
-use crate::escape::{push_json, push_quoted};
+use crate::escape::{push_json, push_percent, push_quoted};
 use crate::event_id::EventId;
+use crate::guard::cors_headers;
 use crate::head::RequestHead;
 use crate::outcome::{Outcome, Seen};
 use crate::reason::Reason;
+use crate::template::Values;
 use crate::time::UnixTime;
 
 /// An answer to give instead of forwarding.
@@ -18,6 +21,8 @@ use crate::time::UnixTime;
 pub struct Reject {
     status: u16,
     headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// Those that the document adds.
+    further: Vec<(Box<str>, Box<str>)>,
     body: String,
     grpc_status: Option<u32>,
     outcome: Outcome,
@@ -53,9 +58,12 @@ pub(crate) struct Quota {
 
 impl Reject {
     /// Renders the answer to the request that ended in `outcome`.
-    pub(crate) fn render(mut outcome: Outcome, realm: &str, details: &Details) -> Self {
+    pub(crate) fn render(mut outcome: Outcome, telling: &Telling, details: &Details) -> Self {
         let (status, challenge) = answer_of(outcome.reason);
         outcome.status = Some(status);
+        let text = telling.text(outcome.reason, status);
+        let title = text.and_then(|text| text.title.as_deref());
+        let title = title.unwrap_or_else(|| title_of(status));
         let mut headers = vec![("cache-control", Cow::Borrowed("no-store"))];
         let listed = details.schemes.iter();
         let listed = listed.map(|(scheme, at_fault)| (&**scheme, *at_fault));
@@ -68,7 +76,7 @@ impl Reject {
                 challenge => challenge,
             };
             let reason = outcome.reason;
-            if let Some(value) = challenge_value(scheme, challenge, reason, realm, details) {
+            if let Some(value) = challenge_value(scheme, challenge, reason, telling, details) {
                 headers.push(("www-authenticate", value.into()));
             }
         }
@@ -91,23 +99,60 @@ impl Reject {
             ));
             headers.push(("ratelimit", format!("\"{name}\";r=0;t={reset_secs}").into()));
         }
-        let (grpc, bodiless) = match &outcome.request {
-            Seen::Whole(request) => (request.grpc, &*request.method == "HEAD"),
-            Seen::Raw { method, .. } => (false, method.as_deref() == Some("HEAD")),
+        let (grpc, method, path, origin) = match &outcome.request {
+            Seen::Whole(request) => (
+                request.grpc,
+                &*request.method,
+                request.path.as_str(),
+                request.origin.as_deref(),
+            ),
+            Seen::Raw { method, path, .. } => (
+                false,
+                method.as_deref().unwrap_or_default(),
+                path.as_deref().unwrap_or_default(),
+                None,
+            ),
         };
-        if grpc {
-            return Self::trailers_only(outcome, status, headers);
+        if let Some(cors) = telling.cors() {
+            cors_headers(cors, origin, &mut headers);
         }
-        headers.push(("content-type", "application/problem+json".into()));
+        let further = text.map(|text| text.headers.clone()).unwrap_or_default();
+        if grpc {
+            return Self::trailers_only(outcome, status, title, headers, further);
+        }
+        let detail = text.and_then(|text| text.detail.as_deref());
+        let detail = detail.or_else(|| description_of(outcome.reason));
+        let own = text.and_then(|text| text.body.as_ref());
+        let content_type = own.map(|own| own.content_type.to_string().into());
+        headers.push((
+            "content-type",
+            content_type.unwrap_or(Cow::Borrowed("application/problem+json")),
+        ));
         // RFC 9110 section 9.3.2: the answer to HEAD has no content.
-        let body = if bodiless {
-            String::new()
-        } else {
-            problem(&outcome, status, challenge)
+        let body = match own {
+            _ if method == "HEAD" => String::new(),
+            Some(own) => own.template.render(
+                own.escape,
+                &Values {
+                    id: outcome.id,
+                    reason: outcome.reason,
+                    status,
+                    title,
+                    detail: detail.unwrap_or_default(),
+                    scope: details.scope.as_deref().unwrap_or_default(),
+                    method,
+                    path,
+                },
+            ),
+            None => {
+                let base = telling.type_base();
+                problem(&outcome, base, (status, title, detail), challenge)
+            }
         };
         Self {
             status,
             headers,
+            further,
             body,
             grpc_status: None,
             outcome,
@@ -118,15 +163,20 @@ impl Reject {
     fn trailers_only(
         outcome: Outcome,
         status: u16,
+        title: &str,
         mut headers: Vec<(&'static str, Cow<'static, str>)>,
+        further: Vec<(Box<str>, Box<str>)>,
     ) -> Self {
         let grpc_status = grpc_status_of(status);
         headers.push(("content-type", "application/grpc".into()));
         headers.push(("grpc-status", grpc_status.to_string().into()));
-        headers.push(("grpc-message", title_of(status).into()));
+        let mut message = String::new();
+        push_percent(&mut message, title);
+        headers.push(("grpc-message", message.into()));
         Self {
             status: 200,
             headers,
+            further,
             body: String::new(),
             grpc_status: Some(grpc_status),
             outcome,
@@ -154,7 +204,7 @@ impl Reject {
             reason,
             ..Outcome::refused(EventId::from_random(rand), now, request, None)
         };
-        Self::render(outcome, "api", &Details::default())
+        Self::render(outcome, &Telling::default(), &Details::default())
     }
 
     /// The HTTP status to send.
@@ -164,7 +214,9 @@ impl Reject {
 
     /// The headers to send; no `content-length`, which is the host's.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.headers.iter().map(|(name, value)| (*name, &**value))
+        let further = self.further.iter().map(|(name, value)| (&**name, &**value));
+        let own = self.headers.iter();
+        own.map(|(name, value)| (*name, &**value)).chain(further)
     }
 
     /// The body to send, perhaps empty.
@@ -193,7 +245,7 @@ fn challenge_value(
     scheme: &str,
     challenge: Challenge,
     reason: Reason,
-    realm: &str,
+    telling: &Telling,
     details: &Details,
 ) -> Option<String> {
     let error = match challenge {
@@ -202,7 +254,7 @@ fn challenge_value(
         Challenge::Error(error) => Some(error),
     };
     let mut value = format!("{scheme} realm=");
-    push_quoted(&mut value, realm);
+    push_quoted(&mut value, &telling.realm);
     if let Some(error) = error {
         value.push_str(", error=");
         push_quoted(&mut value, error);
@@ -224,20 +276,36 @@ fn challenge_value(
         push_decimal(&mut value, u64::from(max_age), 0);
         value.push('"');
     }
+    // RFC 9728 section 5.1.
+    if let Some(metadata) = telling.metadata() {
+        value.push_str(", resource_metadata=");
+        push_quoted(&mut value, &metadata.url);
+    }
     Some(value)
 }
 
 /// The body (RFC 9457). It says no more than the challenge does; `instance` leads the operator to the audit event.
-fn problem(outcome: &Outcome, status: u16, challenge: Challenge) -> String {
+fn problem(
+    outcome: &Outcome,
+    base: Option<&str>,
+    (status, title, detail): (u16, &str, Option<&str>),
+    challenge: Challenge,
+) -> String {
     let mut body = String::with_capacity(192);
-    let _ = write!(
-        body,
-        r#"{{"type":"about:blank","title":"{}","status":{status}"#,
-        title_of(status)
-    );
-    if let Some(description) = description_of(outcome.reason) {
+    body.push_str(r#"{"type":""#);
+    match base {
+        None => body.push_str("about:blank"),
+        Some(base) => {
+            push_json(&mut body, base, usize::MAX);
+            push_kind(&mut body, status, challenge);
+        }
+    }
+    body.push_str(r#"","title":""#);
+    push_json(&mut body, title, usize::MAX);
+    let _ = write!(body, r#"","status":{status}"#);
+    if let Some(detail) = detail {
         body.push_str(r#","detail":""#);
-        push_json(&mut body, description, 128);
+        push_json(&mut body, detail, usize::MAX);
         body.push('"');
     }
     if let Challenge::Error(error) = challenge {
@@ -245,4 +313,17 @@ fn problem(outcome: &Outcome, status: u16, challenge: Challenge) -> String {
     }
     let _ = write!(body, r#","instance":"urn:uuid:{}"}}"#, outcome.id);
     body
+}
+
+/// The word for a kind of problem: OAuth's where it has one, else that of the status. The exact reason is not the client's to know.
+fn push_kind(body: &mut String, status: u16, challenge: Challenge) {
+    match challenge {
+        Challenge::Error(error) => body.push_str(error),
+        Challenge::None | Challenge::Bare => {
+            body.extend(title_of(status).chars().map(|c| match c {
+                ' ' => '_',
+                c => c.to_ascii_lowercase(),
+            }))
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, FlightId, WaiterId};
 use crate::forward::Forward;
+use crate::local_answer::LocalAnswer;
 use crate::paused::Paused;
 use crate::reject::Reject;
 use crate::shadow::Shadow;
@@ -17,6 +18,8 @@ pub enum Step {
     Shadow(Shadow),
     /// Answer the request.
     Reject(Reject),
+    /// Answer the request with what anyone may have.
+    Answer(LocalAnswer),
     /// Make the call, pause the request, and keep `pending` for when its waiter is woken. The flight belongs to the
     /// guard: its reply is reported even if this request is gone by then.
     Call {

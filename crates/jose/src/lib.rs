@@ -62,6 +62,7 @@ mod verify;
 mod x509_signature;
 
 pub use algorithm::Algorithm;
+pub use base64url::encode as encode_base64url;
 pub use claims::{Claims, RegisteredClaim};
 pub use compact::CompactJws;
 pub use error::{

@@ -262,6 +262,8 @@ impl<'d> Story<'d> {
                     sent.token.as_ref(),
                 );
             }
+            // The document of this target has nothing to tell anyone.
+            Step::Answer(answer) => panic!("told {:?}: {sent:?}", answer.outcome().reason()),
             Step::Call {
                 flight,
                 call,

@@ -27,6 +27,8 @@ pub struct FakeStream {
     pub source_address: Option<Vec<u8>>,
     /// Other properties, by path with zero bytes between its segments.
     pub properties: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// Properties that the plugin set, by path.
+    pub filter_state: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Answers made by the plugin, in order.
     pub responses: Vec<FakeResponse>,
     /// How often the plugin let it go on after a pause.
@@ -204,6 +206,16 @@ impl FakeHost {
                     .ok_or(HostError::NotFound)
             }
         }
+    }
+
+    pub(crate) fn on_set_property(&mut self, path: &[u8], value: &[u8]) -> u32 {
+        self.stream("set_property").map_or_else(
+            |status| status,
+            |stream| {
+                stream.filter_state.insert(path.to_vec(), value.to_vec());
+                0
+            },
+        )
     }
 
     pub(crate) fn on_replace_header(&mut self, name: &[u8], value: &[u8]) -> u32 {

@@ -239,6 +239,15 @@ impl<'vm> Host<'vm> {
         sys::current_time(&mut 0) == 0
     }
 
+    /// Whether the host keeps values with requests at all ([`Stream::set_property`](crate::Stream::set_property)). Asked
+    /// where there is no request, and not where [`Host::can_wake_others`] is false: hosts of that family trap on calls at
+    /// the wrong time.
+    #[must_use]
+    pub fn keeps_properties(&self) -> bool {
+        let status = sys::set_property(b"portcullis", b"");
+        HostError::check(status) != Err(HostError::Unimplemented)
+    }
+
     /// Whether the host makes callouts at all. Asked with one that no host can make: those that know the call find fault with
     /// it. Not to be asked where [`Host::can_wake_others`] is false, because ngx_wasm traps on a callout at the wrong time.
     #[must_use]

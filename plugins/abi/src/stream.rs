@@ -69,6 +69,15 @@ impl Stream<'_> {
         sys::property(path.join("\0").as_bytes())
     }
 
+    /// Keeps a value with the request, for the host's access log and later filters (Envoy: filter state `wasm.` and the name).
+    ///
+    /// # Errors
+    ///
+    /// The host's status; some hosts keep none.
+    pub fn set_property(&self, name: &str, value: &[u8]) -> Result<(), HostError> {
+        HostError::check(sys::set_property(name.as_bytes(), value))
+    }
+
     /// Gives the request header this one value, whatever it had.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use portcullis_engine::{
     UnixTime, WaiterId,
 };
 
-use crate::answer::{answer, apply, refuse, take_off, write_down};
+use crate::answer::{answer, apply, refuse, take_off, tell, write_down};
 use crate::callouts::{Callouts, Open, Received};
 use crate::clock;
 use crate::meters::Meters;
@@ -36,6 +36,8 @@ pub(crate) struct Active {
     /// Requests that carry a callout and are not decided, on hosts that bind callouts to requests. INVARIANT: there a request
     /// goes on by itself once its callouts are answered, so none may leave this table undecided.
     carriers: BTreeMap<StreamId, Carrier>,
+    /// Decisions are told to the host's access log and later filters, until it shows that it keeps nothing.
+    tells: bool,
 }
 
 /// What the host can't do shapes when calls are made.
@@ -59,6 +61,7 @@ pub(crate) enum Carrier {
 
 impl Active {
     pub(crate) fn new(guard: Guard, signatures: Signatures, manner: Manner) -> Self {
+        let tells = guard.config().has_filter_state();
         Self {
             guard,
             signatures,
@@ -67,6 +70,7 @@ impl Active {
             woken: VecDeque::new(),
             manner,
             carriers: BTreeMap::new(),
+            tells,
         }
     }
 
@@ -264,7 +268,14 @@ impl Active {
                 }
                 Step::Reject(reject) => {
                     self.carriers.remove(&stream.id());
+                    self.tell_host(host, stream, reject.outcome());
                     answer(host, stream, meters, &reject);
+                    return Action::Pause;
+                }
+                Step::Answer(ready) => {
+                    self.carriers.remove(&stream.id());
+                    self.tell_host(host, stream, ready.outcome());
+                    tell(host, stream, meters, &ready);
                     return Action::Pause;
                 }
                 Step::Wait { pending, .. } if self.manner.wakes_others => {
@@ -331,6 +342,24 @@ impl Active {
         self.let_through(host, stream, rand, shadow.outcome(), changed, meters)
     }
 
+    /// Keeps what is told of a decision with the request. Whoever reads it must take what is absent for nobody, so a failure
+    /// lets nobody through; it is told once.
+    fn tell_host(&mut self, host: &Host<'_>, stream: &Stream<'_>, outcome: &Outcome) {
+        if !self.tells {
+            return;
+        }
+        for (name, value) in self.guard.filter_state(outcome) {
+            if let Err(error) = stream.set_property(name, value.as_bytes()) {
+                let line = format!(
+                    "portcullis: the host keeps nothing with a request, filter_state ends: {error}"
+                );
+                host.log(LogLevel::Warn, &line);
+                self.tells = false;
+                return;
+            }
+        }
+    }
+
     /// INVARIANT: the one place that lets a request through: with a permission of the engine, all of whose changes the
     /// host has made.
     fn let_through(
@@ -357,6 +386,7 @@ impl Active {
             );
             return Action::Pause;
         }
+        self.tell_host(host, stream, outcome);
         write_down(host, meters, outcome);
         Action::Continue
     }

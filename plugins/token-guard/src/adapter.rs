@@ -77,6 +77,11 @@ impl TokenGuard {
                  unless limits.cache_bytes says otherwise",
             );
         }
+        if config.has_filter_state() && wakes_others && !host.keeps_properties() {
+            let line =
+                "portcullis: the host keeps nothing with requests: filter_state is told to nobody";
+            host.log(LogLevel::Warn, line);
+        }
         if !host.has_clock() {
             host.log(
                 LogLevel::Warn,

@@ -1,7 +1,7 @@
 //! How a request ends at the host: changed and let through, or answered.
 
 use portcullis_abi::{Host, HostError, LocalResponse, LogLevel, Pair, Stream};
-use portcullis_engine::{Edits, Outcome, Reject, Series, Shadow};
+use portcullis_engine::{Edits, LocalAnswer, Outcome, Reject, Series, Shadow};
 
 use crate::clock;
 use crate::meters::Meters;
@@ -58,6 +58,29 @@ pub(crate) fn answer(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, reje
         );
     }
     write_down(host, meters, reject.outcome());
+}
+
+/// Sends what the guard itself has to say, and writes it down.
+pub(crate) fn tell(host: &Host<'_>, stream: &Stream<'_>, meters: &Meters, answer: &LocalAnswer) {
+    let headers: Vec<Pair<'_>> = answer
+        .headers()
+        .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+        .collect();
+    let details = format!("portcullis_{}", answer.outcome().reason().code());
+    let sent = stream.respond(&LocalResponse {
+        status: answer.status(),
+        headers: &headers,
+        body: answer.body().as_bytes(),
+        grpc_status: None,
+        details: &details,
+    });
+    if let Err(error) = sent {
+        host.log(
+            LogLevel::Error,
+            &format!("portcullis: the host does not answer a request: {error}"),
+        );
+    }
+    write_down(host, meters, answer.outcome());
 }
 
 /// As [`answer`], for an answer that the guard did not make and therefore did not count.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use portcullis_policy::Field;
+use portcullis_policy::{Field, Section, Value};
 
 use super::credentials::{Credentials, Role};
 
@@ -16,7 +16,32 @@ pub(crate) enum Source {
     /// The scopes, space-separated.
     Scopes,
     /// A claim: the members to step through, at least one.
-    Claim(Box<[Box<str>]>),
+    Claim(Steps),
+    /// Claims as JSON.
+    Json(Chosen, Encoding),
+}
+
+/// The members to step through to a claim, at least one.
+pub(crate) type Steps = Box<[Box<str>]>;
+
+/// Claims that are written as JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Chosen {
+    /// The value of one.
+    One(Steps),
+    /// An object of several, by the names that the document gives them.
+    Several(Box<[(Box<str>, Steps)]>),
+    /// The object of all.
+    All,
+}
+
+/// How JSON is written into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As it is, every character beyond ASCII escaped.
+    Json,
+    /// In base64url without padding.
+    Base64url,
 }
 
 /// One identity header.
@@ -38,6 +63,10 @@ pub(crate) struct IdentityHeaders {
 impl IdentityHeaders {
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, IdentityHeader> {
         self.list.iter()
+    }
+
+    pub(super) fn extend(&mut self, header: IdentityHeader) {
+        self.list.push(header);
     }
 
     /// Whether an upstream could read `name` as one of these headers.
@@ -163,7 +192,13 @@ fn check_free(name: &str, field: &Field<'_>, credentials: &Credentials) -> bool 
 }
 
 /// What a header is made from, and from which credential's token, if one is named: `credentials.NAME.` before the rest.
-fn read_source(field: &Field<'_>, credentials: &Credentials) -> Option<(Option<usize>, Source)> {
+pub(super) fn read_source(
+    field: &Field<'_>,
+    credentials: &Credentials,
+) -> Option<(Option<usize>, Source)> {
+    if matches!(field.value(), Value::Map(_)) {
+        return Some((None, read_encoded(&mut field.section()?)?));
+    }
     let text = field.non_empty_text()?;
     let named = text
         .strip_prefix("credentials.")
@@ -188,16 +223,9 @@ fn read_part(field: &Field<'_>, text: &str) -> Option<Source> {
         "scopes" => return Some(Source::Scopes),
         _ => text.strip_prefix("claims."),
     };
-    // A namespaced claim is a URL, dots and all; the policy's `claims` reads it so too.
-    let steps: Option<Vec<Box<str>>> = path.map(|path| match path.contains("://") {
-        true => vec![path.into()],
-        false => path.split('.').map(Box::from).collect(),
-    });
-    match steps {
-        Some(steps) if steps.len() <= 8 && steps.iter().all(|step| !step.is_empty()) => {
-            Some(Source::Claim(steps.into()))
-        }
-        _ => {
+    match path.and_then(steps_of) {
+        Some(steps) => Some(Source::Claim(steps)),
+        None => {
             field.problem_with_help(
                 "wants `claims.` and a claim's name (steps into objects by `.`, at most 8), `issuer`, `subject` or `scopes`",
                 "`subject` is issuer and `sub` in one value",
@@ -205,6 +233,82 @@ fn read_part(field: &Field<'_>, text: &str) -> Option<Source> {
             None
         }
     }
+}
+
+/// A namespaced claim is a URL, dots and all; the policy's `claims` reads it so too.
+fn steps_of(path: &str) -> Option<Steps> {
+    let steps: Vec<Box<str>> = match path.contains("://") {
+        true => vec![path.into()],
+        false => path.split('.').map(Box::from).collect(),
+    };
+    let good = steps.len() <= 8 && steps.iter().all(|step| !step.is_empty());
+    good.then(|| steps.into())
+}
+
+/// Reads `{ claim: …, format: … }` or `{ claims: […] or all, format: … }`.
+fn read_encoded(section: &mut Section<'_>) -> Option<Source> {
+    let claim = section.field("claim");
+    let claims = section.field("claims");
+    let format = section.required("format", |field| {
+        field.one_of(&[
+            ("plain", None),
+            ("json", Some(Encoding::Json)),
+            ("base64url_json", Some(Encoding::Base64url)),
+        ])
+    });
+    match (claim, claims) {
+        (Some(claim), None) => {
+            let steps = read_claim(&claim)?;
+            Some(match format? {
+                None => Source::Claim(steps),
+                Some(encoding) => Source::Json(Chosen::One(steps), encoding),
+            })
+        }
+        (None, Some(claims)) => {
+            let chosen = read_chosen(&claims)?;
+            match format? {
+                Some(encoding) => Some(Source::Json(chosen, encoding)),
+                None => {
+                    section.problem_with_help(
+                        "several claims are no plain text",
+                        "`format: json` or `format: base64url_json`",
+                    );
+                    None
+                }
+            }
+        }
+        _ => {
+            section.problem("wants `claim` or `claims`");
+            None
+        }
+    }
+}
+
+fn read_claim(field: &Field<'_>) -> Option<Steps> {
+    let text = field.non_empty_text()?;
+    let steps = steps_of(text);
+    if steps.is_none() {
+        field.problem("wants a claim's name (steps into objects by `.`, at most 8)");
+    }
+    steps
+}
+
+fn read_chosen(field: &Field<'_>) -> Option<Chosen> {
+    if !matches!(field.value(), Value::List(_)) {
+        return field.one_of(&[("all", Chosen::All)]);
+    }
+    let named = field.list_of(|item| {
+        let name: Box<str> = item.non_empty_text()?.into();
+        Some((name, read_claim(item)?))
+    })?;
+    if named.len() > MOST {
+        field.problem(format!(
+            "wants at most {MOST} claims, found {}",
+            named.len()
+        ));
+        return None;
+    }
+    Some(Chosen::Several(named.into()))
 }
 
 /// Subject means (issuer, subject): with several issuers, `sub` alone is no name of anybody.
@@ -219,7 +323,13 @@ fn check_subject(
             .iter()
             .filter(|header| header.credential == credential)
     };
-    let is_claim = |source: &Source, name: &str| matches!(source, Source::Claim(steps) if steps.iter().map(|s| &**s).eq([name]));
+    let is = |steps: &Steps, name: &str| steps.iter().map(|step| &**step).eq([name]);
+    let is_claim = |source: &Source, name: &str| match source {
+        Source::Claim(steps) | Source::Json(Chosen::One(steps), _) => is(steps, name),
+        Source::Json(Chosen::Several(named), _) => named.iter().any(|(_, steps)| is(steps, name)),
+        Source::Json(Chosen::All, _) => true,
+        Source::Issuer | Source::Subject | Source::Scopes => false,
+    };
     let bare = ours().any(|header| is_claim(&header.source, "sub"));
     let named = ours().any(|header| {
         matches!(header.source, Source::Issuer | Source::Subject) || is_claim(&header.source, "iss")

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use portcullis_policy::{Access, Route, Selected};
 
 use super::Guard;
+use super::ahead::ahead;
 use super::hold::Patience;
 use super::verify::Verification;
 use crate::config::Audit;
@@ -45,10 +46,14 @@ impl Guard {
                 };
             }
         };
+        if let Some(ahead) = ahead(&self.config, &good) {
+            return self.answer_ahead(ahead, id, host_now, good, head.source_address);
+        }
         let Head {
             request,
             stripped,
             shown,
+            requested_method: _,
         } = good;
         let selected =
             match self
@@ -277,6 +282,7 @@ impl Guard {
         {
             refusal.details_mut().schemes = self.schemes_of(route, refusal.credential);
         }
+        self.name_scopes(&passage, &mut refusal);
         let Passage {
             id,
             began,
@@ -315,10 +321,24 @@ impl Guard {
         schemes
     }
 
-    fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {
+    /// RFC 6750 section 3: a challenge may say which scope to ask for. Clients that are told where to ask are told that too, so
+    /// that they need not come back with too little.
+    fn name_scopes(&self, passage: &Passage, refusal: &mut Refusal) {
+        if self.config.telling.metadata().is_some()
+            && refusal.reason.status() == Some(401)
+            && let Some(route) = self.config.policy.routes().get(passage.route)
+            && let Access::Required(demands) = route.access()
+            && let Some(demand) = demands.alternatives().flatten().next()
+            && !demand.requirement().needed_scopes().is_empty()
+        {
+            refusal.details_mut().scope = Some(demand.requirement().needed_scopes().to_owned());
+        }
+    }
+
+    pub(super) fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {
         let details = self.note_refusal(&mut outcome, refusal);
         self.metrics.add(outcome.series(), 1);
-        Step::Reject(Reject::render(outcome, &self.config.realm, &details))
+        Step::Reject(Reject::render(outcome, &self.config.telling, &details))
     }
 
     fn note_refusal(&self, outcome: &mut Outcome, refusal: Refusal) -> Details {
@@ -341,7 +361,7 @@ impl Guard {
     }
 
     /// Lets a refused request pass. INVARIANT: called only where the document says `shadow` about it.
-    fn pass_in_shadow(
+    pub(super) fn pass_in_shadow(
         &mut self,
         mut outcome: Outcome,
         refusal: Refusal,
@@ -352,7 +372,7 @@ impl Guard {
         self.shadow(Shadow::pass(remove, path, outcome))
     }
 
-    fn shadow(&mut self, shadow: Shadow) -> Step {
+    pub(super) fn shadow(&mut self, shadow: Shadow) -> Step {
         self.metrics.add(shadow.outcome().series(), 1);
         Step::Shadow(shadow)
     }
@@ -368,7 +388,7 @@ impl Guard {
 
     /// What goes upstream as the path in shadow mode. INVARIANT: where anything is enforced, the path that was matched; a
     /// path must not select a route in shadow mode here and mean an enforced one to the upstream.
-    fn path_in_shadow(&self, request: &Request) -> Option<Box<str>> {
+    pub(super) fn path_in_shadow(&self, request: &Request) -> Option<Box<str>> {
         match self.config.policy.is_all_shadow() {
             true => None,
             false => request.path.rewritten().map(Box::from),
@@ -384,7 +404,7 @@ impl Guard {
     }
 
     /// RFC 9110 section 15.5.6: a 405 says what the resource does take.
-    fn allowed_methods(&self, request: &Request) -> String {
+    pub(super) fn allowed_methods(&self, request: &Request) -> String {
         let takes = |method: &&str| {
             matches!(
                 self.config

@@ -21,6 +21,9 @@ pub(super) struct Scanned<'h> {
     pub(super) further_host: bool,
     pub(super) shown: Shown<'h>,
     pub(super) content_type: Option<&'h [u8]>,
+    origin: Option<&'h [u8]>,
+    further_origin: bool,
+    pub(super) requested_method: Option<&'h [u8]>,
     content_length: Option<&'h [u8]>,
     transfer_encoding: bool,
     pub(super) stripped: Stripped,
@@ -62,6 +65,9 @@ pub(super) fn scan<'h>(
             4 if name.eq_ignore_ascii_case(b"host") => {
                 found.further_host |= found.host.replace(value).is_some();
             }
+            6 if name.eq_ignore_ascii_case(b"origin") => {
+                found.further_origin |= found.origin.replace(value).is_some();
+            }
             10 if name.eq_ignore_ascii_case(b"connection") => connection.push((name, value)),
             12 if name.eq_ignore_ascii_case(b"content-type") => found.content_type = Some(value),
             6 if config.credentials.in_cookies() && name.eq_ignore_ascii_case(b"cookie") => {
@@ -75,6 +81,9 @@ pub(super) fn scan<'h>(
             }
             17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
                 found.transfer_encoding = true;
+            }
+            29 if name.eq_ignore_ascii_case(b"access-control-request-method") => {
+                found.requested_method = Some(value);
             }
             _ => {}
         }
@@ -91,6 +100,13 @@ pub(super) fn scan<'h>(
 }
 
 impl<'h> Scanned<'h> {
+    /// The one origin that is told (RFC 6454 section 7), if it can be one.
+    pub(super) fn origin(&self) -> Option<Box<str>> {
+        let origin = self.origin.filter(|_| !self.further_origin)?;
+        let fits = origin.len() <= 256 && origin.iter().all(u8::is_ascii_graphic);
+        str::from_utf8(origin).ok().filter(|_| fits).map(Box::from)
+    }
+
     fn pseudo(&mut self, name: &[u8], value: &'h [u8]) -> Result<(), Refusal> {
         let place = match name {
             b"method" => &mut self.method,

@@ -245,10 +245,32 @@ fn logins(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn pages(seen: &mut Seen) {
+    let patch = json!({
+        "cors": {"origins": ["https://app.example.com"]},
+        "resource": {"resource": "https://api.example.com"},
+    });
+    let document = with(document(), patch);
+    let forwards = with(document.clone(), json!({"cors": {"preflight": "forward"}}));
+    for document in [document, forwards] {
+        let mut world = World::new(&document);
+        world
+            .send(&get("/.well-known/oauth-protected-resource"))
+            .answer();
+        for origin in ["https://app.example.com", "https://evil.test"] {
+            let ask = get("/orders").method("OPTIONS").header("origin", origin);
+            let _ = world.send(&ask.header("access-control-request-method", "GET"));
+        }
+        seen.take(world);
+    }
+}
+
 #[test]
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
-    for story in [heads, tokens, issuers, keys, discovery, floods, logins] {
+    for story in [
+        heads, tokens, issuers, keys, discovery, floods, logins, pages,
+    ] {
         story(&mut seen);
     }
     // The adapter says these, without a guard.

@@ -13,8 +13,8 @@
 mod answers;
 mod cached;
 mod clock;
-// Two of the reasons are those of conditions.
-#[cfg(feature = "conditions")]
+// Two of the reasons are those of conditions, some those of answers.
+#[cfg(all(feature = "answers", feature = "conditions"))]
 mod complete;
 mod config;
 mod discovery;
@@ -29,6 +29,8 @@ mod rotation;
 mod several;
 mod several_sets;
 mod shadow;
+#[cfg(feature = "answers")]
+mod telling;
 mod tenants;
 mod tokens;
 mod waiting;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use portcullis_engine::Pending;
 use portcullis_engine::{
-    Call, Config, Count, FlightId, Forward, Guard, GuardOptions, Outcome, Reason, Reject, Reply,
-    RequestHead, Series, Shadow, Step, UnixTime, WaiterId, Work,
+    Call, Config, Count, FlightId, Forward, Guard, GuardOptions, LocalAnswer, Outcome, Reason,
+    Reject, Reply, RequestHead, Series, Shadow, Step, UnixTime, WaiterId, Work,
 };
 use portcullis_jose::{Software, Verifier};
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ pub(crate) enum Got {
     Forward(Forward),
     Shadow(Shadow),
     Reject(Reject),
+    Answer(LocalAnswer),
     Waits(WaiterId),
 }
 
@@ -38,6 +39,7 @@ impl Got {
             Self::Forward(forward) => Some(forward.outcome()),
             Self::Shadow(shadow) => Some(shadow.outcome()),
             Self::Reject(reject) => Some(reject.outcome()),
+            Self::Answer(answer) => Some(answer.outcome()),
             Self::Waits(_) => None,
         }
     }
@@ -63,6 +65,15 @@ impl Got {
         match self {
             Self::Reject(reject) => reject,
             other => panic!("not rejected: {:?}", other.reason()),
+        }
+    }
+
+    #[cfg(feature = "answers")]
+    #[track_caller]
+    pub(crate) fn answer(self) -> LocalAnswer {
+        match self {
+            Self::Answer(answer) => answer,
+            other => panic!("not answered: {:?}", other.reason()),
         }
     }
 
@@ -243,6 +254,7 @@ impl World {
             Step::Forward(forward) => Got::Forward(forward),
             Step::Shadow(shadow) => Got::Shadow(shadow),
             Step::Reject(reject) => Got::Reject(reject),
+            Step::Answer(answer) => Got::Answer(answer),
             Step::Call {
                 flight,
                 call,

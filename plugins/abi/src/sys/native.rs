@@ -35,6 +35,10 @@ pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, HostError> {
     with(|host| host.on_property(path))
 }
 
+pub(crate) fn set_property(path: &[u8], value: &[u8]) -> u32 {
+    with(|host| host.on_set_property(path, value))
+}
+
 pub(crate) fn replace_header(_map: u32, name: &[u8], value: &[u8]) -> u32 {
     with(|host| host.on_replace_header(name, value))
 }

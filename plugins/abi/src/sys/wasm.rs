@@ -36,6 +36,12 @@ unsafe extern "C" {
         data: *mut *mut u8,
         size: *mut usize,
     ) -> u32;
+    fn proxy_set_property(
+        path: *const u8,
+        path_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
     fn proxy_http_call(
         upstream: *const u8,
         upstream_size: usize,
@@ -133,6 +139,11 @@ pub(crate) fn header_pairs(map: u32) -> Result<Vec<u8>, HostError> {
 pub(crate) fn property(path: &[u8]) -> Result<Vec<u8>, HostError> {
     // SAFETY: one live slice to read; the out-parameters as in `buffer_bytes`.
     buffer(|data, size| unsafe { proxy_get_property(path.as_ptr(), path.len(), data, size) })
+}
+
+pub(crate) fn set_property(path: &[u8], value: &[u8]) -> u32 {
+    // SAFETY: addresses and lengths of two live slices, which the host only reads.
+    unsafe { proxy_set_property(path.as_ptr(), path.len(), value.as_ptr(), value.len()) }
 }
 
 pub(crate) fn replace_header(map: u32, name: &[u8], value: &[u8]) -> u32 {
