@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::mint::Recipe;
 use crate::script::{KeysArrive, Step};
@@ -112,11 +112,27 @@ pub struct Expect {
     pub forwarded: Option<Forwarded>,
     /// The client gets this status.
     pub status: Option<u16>,
-    /// The exact `WWW-Authenticate`; without it there must be none.
-    pub www_authenticate: Option<String>,
+    /// The exact `WWW-Authenticate`, or several, in any order; without it there must be none.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub www_authenticate: Vec<String>,
     /// Other headers of the answer.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::One(text) => vec![text],
+        Either::More(texts) => texts,
+    })
 }
 
 /// What the upstream must receive.
@@ -219,7 +235,7 @@ impl Case {
                 "in shadow mode a request is forwarded"
             );
             ensure!(
-                expect.status != Some(401) || expect.www_authenticate.is_some(),
+                expect.status != Some(401) || !expect.www_authenticate.is_empty(),
                 "a 401 has `WWW-Authenticate` (RFC 9110 section 15.5.2)"
             );
         }

@@ -154,11 +154,13 @@ impl Verdict {
                         .find(|(n, _)| n == name)
                         .map(|(_, v)| v.as_str())
                 };
-                let challenge = header("www-authenticate");
+                let challenges = headers.iter().filter(|(n, _)| n == "www-authenticate");
+                let challenges: Vec<&String> = challenges.map(|(_, value)| value).collect();
+                let mut wanted: Vec<&String> = expect.www_authenticate.iter().collect();
+                wanted.sort();
                 ensure!(
-                    challenge == expect.www_authenticate.as_deref(),
-                    "WWW-Authenticate is {challenge:?}, not {:?}",
-                    expect.www_authenticate
+                    challenges == wanted,
+                    "WWW-Authenticate is {challenges:?}, not {wanted:?}"
                 );
                 for (name, value) in &expect.headers {
                     ensure!(

@@ -10,7 +10,7 @@ use portcullis_conformance::{runner, world};
 use portcullis_engine::Reason;
 
 /// Every attack that must be among the cases, as cases name it.
-const ATTACKS: [&str; 31] = [
+const ATTACKS: [&str; 35] = [
     "none",
     "rs_hs_confusion",
     "embedded_jwk",
@@ -42,6 +42,10 @@ const ATTACKS: [&str; 31] = [
     "more_than_1024_headers",
     "smuggling",
     "path_tricks",
+    "credential_twice",
+    "cookie_spoofed",
+    "one_token_for_two",
+    "bad_beside_good",
 ];
 
 #[test]
