@@ -1,4 +1,5 @@
-//! What the minimal build does with documents: JSON without conditions and answers of one's own it reads, everything else it refuses.
+//! What the minimal build does with documents: JSON without conditions, credentials and answers of one's own it reads, everything
+//! else it refuses.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -10,8 +11,10 @@ pub struct Documents {
     pub whole: String,
     /// Without the routes that have a condition and the answers of one's own, as JSON.
     pub without_conditions: String,
-    /// What the minimal build must say to `whole`, one mistake a condition; empty: it takes it.
+    /// What the minimal build must say to `whole`, one mistake a condition and a use of credentials; empty: it takes it.
     pub mistakes: Vec<String>,
+    /// It names credentials, so that there is nothing left that the minimal build would take.
+    pub has_credentials: bool,
 }
 
 /// What the minimal build says to a document in YAML, after the place.
@@ -27,8 +30,24 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         .as_array_mut()
         .context("the document has no routes")?;
     let mut mistakes = Vec::new();
+    let has_credentials = whole.get("credentials").is_some();
+    if has_credentials {
+        mistakes.push(
+            "credentials: names credentials, and this build has none but `authorization: Bearer` (use token-guard.wasm, \
+             which has them)"
+                .to_owned(),
+        );
+    }
     let mut index = 0;
     routes.retain(|route| {
+        for several in ["all", "any"] {
+            if route.pointer(&format!("/require/{several}")).is_some() {
+                mistakes.push(format!(
+                    "routes[{index}].require.{several}: demands several credentials, and this build has one (use \
+                     token-guard.wasm, which has them)"
+                ));
+            }
+        }
         let conditional = route.get("when").is_some();
         if conditional {
             mistakes.push(format!(
@@ -55,5 +74,6 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         whole: whole.to_string(),
         without_conditions: rest.to_string(),
         mistakes,
+        has_credentials,
     })
 }

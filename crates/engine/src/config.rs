@@ -188,9 +188,9 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
             credentials: &credential_names,
         },
     );
-    let upstream = read_upstream(document, names.len(), &credentials);
+    let upstream = read_upstream(document, names.len(), &credentials, &credential_names);
     let filter_state = document.or("filter_state", FilterState::default(), |field| {
-        read_filter_state(field, &credentials)
+        read_filter_state(field, &credential_names)
     });
     let telling = telling::read(document, &names, policy.as_ref());
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
@@ -288,11 +288,12 @@ fn read_upstream(
     document: &mut Section<'_>,
     issuers: usize,
     credentials: &Credentials,
+    names: &[&str],
 ) -> (IdentityHeaders, bool) {
     let read = document.optional("upstream", |field| {
         let mut section = field.section()?;
         let headers = section.optional("set", |field| {
-            identity_headers::read(field, issuers, credentials)
+            identity_headers::read(field, issuers, credentials, names)
         });
         let forward = section.or("forward_credential", false, Field::boolean);
         Some((headers.unwrap_or_default(), forward))
@@ -304,7 +305,7 @@ fn read_upstream(
 use filter_state::read as read_filter_state;
 
 #[cfg(not(feature = "answers"))]
-fn read_filter_state(field: &Field<'_>, _credentials: &Credentials) -> Option<FilterState> {
+fn read_filter_state(field: &Field<'_>, _names: &[&str]) -> Option<FilterState> {
     telling::left_out(field)
 }
 

@@ -81,6 +81,9 @@ pub(crate) fn render_named(
     claims: &Claims,
     scopes: &[String],
 ) -> Box<[NamedValue]> {
+    if !cfg!(feature = "credentials") {
+        return Box::default();
+    }
     let headers = config.identity_headers.iter();
     let named = headers.filter_map(|header| {
         let value = value_of(header, config, issuer, claims, scopes).transpose();

@@ -143,11 +143,11 @@ impl Credentials {
     }
 
     pub(crate) const fn in_cookies(&self) -> bool {
-        self.in_cookies
+        cfg!(feature = "credentials") && self.in_cookies
     }
 
     pub(crate) const fn in_query(&self) -> bool {
-        self.in_query
+        cfg!(feature = "credentials") && self.in_query
     }
 
     /// Whether some place in this header (that of its first place) has this scheme.
@@ -200,6 +200,14 @@ impl Credentials {
 
 /// Reads `credentials`. `issuers` are the names of the configured issuers.
 pub(super) fn read(field: &Field<'_>, issuers: &[&str]) -> Option<Credentials> {
+    // INVARIANT: a build that leaves them out refuses the document; what follows is then unreachable, and not in the module.
+    if !cfg!(feature = "credentials") {
+        field.problem_with_help(
+            "names credentials, and this build has none but `authorization: Bearer`",
+            "use token-guard.wasm, which has them",
+        );
+        return None;
+    }
     let entries = field.entries()?;
     if entries.is_empty() || entries.len() > MOST {
         field.problem(format!(

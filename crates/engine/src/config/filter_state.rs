@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use portcullis_policy::{Field, Value};
 
-use super::credentials::Credentials;
 use super::identity_headers::{IdentityHeader, IdentityHeaders, read_source};
 
 /// Most entries; each costs a call of the host and request.
@@ -36,7 +35,7 @@ impl FilterState {
     }
 }
 
-pub(super) fn read(field: &Field<'_>, credentials: &Credentials) -> Option<FilterState> {
+pub(super) fn read(field: &Field<'_>, names: &[&str]) -> Option<FilterState> {
     let entries = field.entries()?;
     if entries.len() > MOST {
         field.problem(format!(
@@ -60,7 +59,7 @@ pub(super) fn read(field: &Field<'_>, credentials: &Credentials) -> Option<Filte
         };
         match told {
             Some(told) => state.decision.push((name, told)),
-            None => match read_source(value, credentials) {
+            None => match read_source(value, names) {
                 Some((None, source)) => state.identity.extend(IdentityHeader {
                     name,
                     credential: None,

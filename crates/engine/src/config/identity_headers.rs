@@ -126,6 +126,7 @@ pub(super) fn read(
     field: &Field<'_>,
     issuers: usize,
     credentials: &Credentials,
+    names: &[&str],
 ) -> Option<IdentityHeaders> {
     let entries = field.entries()?;
     if entries.len() > MOST {
@@ -145,7 +146,7 @@ pub(super) fn read(
             );
             continue;
         }
-        let source = read_source(value, credentials);
+        let source = read_source(value, names);
         if let (true, Some((credential, source))) = (valid, source) {
             headers.list.push(IdentityHeader {
                 name: name.to_ascii_lowercase().into(),
@@ -192,10 +193,7 @@ fn check_free(name: &str, field: &Field<'_>, credentials: &Credentials) -> bool 
 }
 
 /// What a header is made from, and from which credential's token, if one is named: `credentials.NAME.` before the rest.
-pub(super) fn read_source(
-    field: &Field<'_>,
-    credentials: &Credentials,
-) -> Option<(Option<usize>, Source)> {
+pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<usize>, Source)> {
     if matches!(field.value(), Value::Map(_)) {
         return Some((None, read_encoded(&mut field.section()?)?));
     }
@@ -206,11 +204,11 @@ pub(super) fn read_source(
     let Some((name, text)) = named else {
         return Some((None, read_part(field, text)?));
     };
-    let credential = credentials.names().iter().position(|known| *known == name);
+    let credential = names.iter().position(|known| *known == name);
     if credential.is_none() {
         field.problem_with_help(
             "names a credential that this document does not have",
-            format!("configured: {}", credentials.names().join(", ")),
+            format!("configured: {}", names.join(", ")),
         );
     }
     Some((Some(credential?), read_part(field, text)?))

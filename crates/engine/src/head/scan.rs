@@ -135,7 +135,9 @@ impl<'h> Scanned<'h> {
     fn look_into(&mut self, cookies: &[(&'h [u8], &'h [u8])], config: &Config) {
         let credentials = &config.credentials;
         let (shown, stripped) = (&mut self.shown, &mut self.stripped);
-        if let Some(parts) = read_cookies(cookies, credentials, shown) {
+        if credentials.in_cookies()
+            && let Some(parts) = read_cookies(cookies, credentials, shown)
+        {
             let mut names = Vec::new();
             cookies
                 .iter()

@@ -26,6 +26,7 @@ mod heads;
 mod mint;
 mod preparing;
 mod rotation;
+#[cfg(feature = "credentials")]
 mod several;
 mod several_sets;
 mod shadow;

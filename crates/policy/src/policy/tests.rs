@@ -1,5 +1,6 @@
 //! Whole policies: what they select, what they decide, and every mistake they are refused for.
 
+#[cfg(feature = "credentials")]
 mod credentials;
 
 use serde_json::{Map, Value as Json};

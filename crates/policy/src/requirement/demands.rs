@@ -122,6 +122,13 @@ impl Demands {
             (None, None) => {
                 return Demand::read(&mut section, known).map(|demand| Self(Kind::One(demand)));
             }
+            (Some(field), _) | (None, Some(field)) if !cfg!(feature = "credentials") => {
+                field.problem_with_help(
+                    "demands several credentials, and this build has one",
+                    "use token-guard.wasm, which has them",
+                );
+                return None;
+            }
             (Some(_), Some(any)) => {
                 any.problem_with_help(
                     "stands beside `all`",
