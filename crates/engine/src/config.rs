@@ -48,6 +48,8 @@ use std::rc::Rc;
 use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
+use crate::trace::Trace;
+
 pub(crate) use anchor::Anchor;
 pub(crate) use cors::{Cors, Preflight};
 pub(crate) use credentials::{At, Credentials, Role};
@@ -84,6 +86,8 @@ pub struct Config {
     pub(crate) paths: Mode,
     pub(crate) audit: Audit,
     pub(crate) host_crypto: bool,
+    /// Whether each decision is traced.
+    pub(crate) trace: bool,
     pub(crate) limits: Limits,
 }
 
@@ -195,6 +199,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
     let telling = telling::read(document, &names, policy.as_ref());
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
     let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
+    let trace = document.optional("debug", |field| read_debug(&mut field.section()?));
     let host_crypto = document.optional("crypto", |field| read_crypto(&mut field.section()?));
     let limits = document.optional("limits", |field| limits::read(&mut field.section()?));
     version?;
@@ -212,6 +217,7 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
         paths: paths.unwrap_or_default(),
         audit: audit.unwrap_or(Audit::All),
         host_crypto: host_crypto.unwrap_or(true),
+        trace: trace.unwrap_or(false),
         limits: limits.unwrap_or_default(),
     })
 }
@@ -322,6 +328,20 @@ fn read_audit(section: &mut Section<'_>) -> Option<Audit> {
             ("refused", Audit::Refused),
             ("none", Audit::None),
         ])
+    })
+}
+
+fn read_debug(section: &mut Section<'_>) -> Option<bool> {
+    section.required("trace", |field| {
+        let wanted = field.boolean()?;
+        if wanted && !Trace::AVAILABLE {
+            field.problem_with_help(
+                "asks for the trace of decisions, and this build has none",
+                "use token-guard.wasm, which has it",
+            );
+            return None;
+        }
+        Some(wanted)
     })
 }
 

@@ -9,6 +9,7 @@ use crate::non_empty::NonEmpty;
 use crate::outcome::{Outcome, Seen};
 use crate::parts::Parts;
 use crate::permit::Permit;
+use crate::trace::{Step, Trace};
 use crate::verified::Verified;
 
 /// Lets a request through. Only the engine makes one, from a permit.
@@ -97,6 +98,17 @@ impl Forward {
         }
     }
 
+    /// Ends the trace: which headers change, by name; their values say who calls.
+    pub(crate) fn note_edits(&mut self, trace: &mut Trace) {
+        trace.step("end", |step| {
+            step.text("forwarded", self.outcome.reason.code());
+            note_names(step, "removes", self.edits.remove());
+            let set = self.edits.set().map(|(name, _)| name.as_bytes());
+            note_names(step, "sets", set);
+        });
+        self.outcome.trace = trace.take();
+    }
+
     /// What to change in the request before it goes on: first all removals, then all settings.
     pub const fn edits(&self) -> &Edits {
         &self.edits
@@ -126,6 +138,18 @@ fn with_query(path: &str, query: &[u8]) -> Box<str> {
 
 /// Names of headers, as they came.
 type Names = Vec<Cow<'static, [u8]>>;
+
+/// Header names, joined by spaces, which no name has.
+pub(crate) fn note_names<'a>(
+    step: &mut Step<'_>,
+    what: &'static str,
+    names: impl Iterator<Item = &'a [u8]>,
+) {
+    let names: Vec<_> = names.map(String::from_utf8_lossy).collect();
+    if !names.is_empty() {
+        step.text(what, &names.join(" "));
+    }
+}
 
 /// What must not reach the upstream as the client sent it.
 #[derive(Clone, Debug, Default)]

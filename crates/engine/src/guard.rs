@@ -8,6 +8,7 @@
     )
 )]
 mod ahead;
+mod describe;
 mod fetch;
 mod hold;
 mod judge;
@@ -34,6 +35,7 @@ use crate::notices::Notices;
 use crate::reason::Reason;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
+use crate::trace::Trace;
 use crate::waiting::{Flights, Waiters};
 
 /// What a guard is told once and keeps.
@@ -68,6 +70,8 @@ pub struct Guard {
     verifier: Box<dyn Verifier>,
     clock: Clock,
     metrics: Metrics,
+    /// Of the request that is being judged.
+    trace: Trace,
     cache: TokenCache,
     budget: Budget,
     flights: Flights,
@@ -98,6 +102,7 @@ impl Guard {
             verifier,
             clock: Clock::new(options.built_at),
             metrics: Metrics::default(),
+            trace: Trace::default(),
             cache: TokenCache::new(limits.cache_bytes, options.seed),
             budget: Budget::new(limits, options.seed),
             flights: Flights::default(),
@@ -150,6 +155,7 @@ impl Guard {
     /// Ends a paused request that nobody can resume, or whose configuration ends: it is refused, or passes in shadow mode.
     pub fn give_up(&mut self, pending: Pending) -> Step {
         self.waiters.remove(pending.waiter);
+        self.trace = pending.paused.trace;
         self.reject_passage(pending.paused.passage, Reason::StateMissing.into())
     }
 

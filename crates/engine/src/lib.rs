@@ -14,6 +14,11 @@
 //! permit, and only a permit becomes a [`Forward`]. None of them can be made outside their module. A [`Shadow`] lets through where the
 //! document says that nothing is enforced, and has no place for an identity.
 //!
+//! # Features
+//!
+//! `trace`: the decision trace (`debug.trace`); without it a document that asks for one is refused. `conditions` and `yaml` are those of
+//! `portcullis-policy`. All are on by default.
+//!
 //! Nothing here uses shared data yet, so the calls take no store.
 
 mod answer;
@@ -55,6 +60,11 @@ mod step;
 )]
 mod template;
 mod time;
+#[cfg(feature = "trace")]
+mod trace;
+#[cfg(not(feature = "trace"))]
+#[path = "without_trace.rs"]
+mod trace;
 mod verified;
 mod waiting;
 

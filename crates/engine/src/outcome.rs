@@ -11,6 +11,7 @@ use crate::metrics::Series;
 use crate::permit::Permit;
 use crate::reason::{Reason, Verdict};
 use crate::time::UnixTime;
+use crate::trace::Trace;
 use crate::verified::Verified;
 
 /// How one request ended.
@@ -36,6 +37,7 @@ pub struct Outcome {
     /// It passed, whatever was decided.
     pub(crate) shadow: bool,
     pub(crate) audited: bool,
+    pub(crate) trace: Trace,
     /// It waited for keys, or a signature was verified: how long that took is worth a record.
     pub(crate) timed: bool,
 }
@@ -75,6 +77,7 @@ impl Outcome {
             request,
             shadow: false,
             audited: true,
+            trace: Trace::default(),
             timed: false,
         }
     }
@@ -140,6 +143,12 @@ impl Outcome {
     /// Whether the configuration wants this decision in the log.
     pub const fn is_audited(&self) -> bool {
         self.audited
+    }
+
+    /// How the decision was made, step by step, as one line of JSON of at most 1,800 bytes, if `debug.trace` asks for it. It bears
+    /// the `id` of the audit event.
+    pub fn trace_line(&self) -> Option<String> {
+        self.trace.line(self.id)
     }
 
     /// When the request head came.

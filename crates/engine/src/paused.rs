@@ -13,6 +13,7 @@ use crate::head::Request;
 use crate::identity::Identity;
 use crate::non_empty::NonEmpty;
 use crate::time::UnixTime;
+use crate::trace::Trace;
 
 /// A request whose head is good and whose route is known.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub(crate) type Kept = (Box<[u8]>, Origin);
 pub(crate) struct Paused {
     pub(crate) passage: Passage,
     pub(crate) tokens: NonEmpty<Token<Kept>>,
+    pub(crate) trace: Trace,
 }
 
 impl<'t> Token<Credential<'t>> {

@@ -129,8 +129,8 @@ fn facts_of<'v>(verified: &'v Verified, credentials: &'v Credentials) -> TokenFa
 
 fn refusal(denied: Denied) -> Refusal {
     let cause = denied.code();
-    let (reason, scope) = match denied {
-        Denied::Missing => (Reason::CredentialMissing, None),
+    let (reason, scope, explanation) = match denied {
+        Denied::Missing => (Reason::CredentialMissing, None, None),
         Denied::Authentication {
             acr_values,
             max_age,
@@ -141,14 +141,15 @@ fn refusal(denied: Denied) -> Refusal {
             details.max_age = max_age;
             return refusal;
         }
-        Denied::Issuer => (Reason::IssuerNotAccepted, None),
-        Denied::Audience => (Reason::AudienceNotAccepted, None),
-        Denied::Scope { needed } => (Reason::ScopeInsufficient, Some(needed)),
-        Denied::Claim { .. } => (Reason::ClaimNotAccepted, None),
-        Denied::Condition => (Reason::ConditionFalse, None),
-        Denied::ConditionError { .. } => (Reason::ConditionFailed, None),
+        Denied::Issuer => (Reason::IssuerNotAccepted, None, None),
+        Denied::Audience => (Reason::AudienceNotAccepted, None, None),
+        Denied::Scope { needed } => (Reason::ScopeInsufficient, Some(needed), None),
+        Denied::Claim { name } => (Reason::ClaimNotAccepted, None, Some(name)),
+        Denied::Condition => (Reason::ConditionFalse, None, None),
+        Denied::ConditionError { reason } => (Reason::ConditionFailed, None, Some(reason)),
     };
     let mut refusal = Refusal::because(reason, cause);
+    refusal.explanation = explanation.map(String::into_boxed_str);
     if let Some(scope) = scope.filter(|scope| !scope.is_empty()) {
         refusal.details_mut().scope = Some(scope);
     }

@@ -21,6 +21,8 @@ pub(crate) struct Refusal {
     pub(crate) credential: Option<usize>,
     /// The issuer that an unverified token names.
     pub(crate) claimed_issuer: Option<Box<str>>,
+    /// What exactly, in words without any value of the token: for the trace, if one is asked for.
+    pub(crate) explanation: Option<Box<str>>,
 }
 
 impl Refusal {
@@ -33,6 +35,11 @@ impl Refusal {
 
     pub(crate) fn details_mut(&mut self) -> &mut Details {
         self.details.get_or_insert_default()
+    }
+
+    /// The scopes that the route needs, if that is what it is about.
+    pub(crate) fn scope(&self) -> Option<&str> {
+        self.details.as_ref()?.scope.as_deref()
     }
 
     pub(crate) fn retry_after(mut self, seconds: u64) -> Self {
@@ -67,6 +74,7 @@ impl From<Reason> for Refusal {
             identity: None,
             credential: None,
             claimed_issuer: None,
+            explanation: None,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::forward::note_names;
 use crate::outcome::Outcome;
+use crate::trace::Trace;
 
 /// Lets a request through on a route in shadow mode, whatever was decided.
 ///
@@ -44,6 +46,18 @@ impl Shadow {
     /// the one that goes on. A failure to set it must reject.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
+    }
+
+    /// Ends the trace.
+    pub(crate) fn note_edits(&mut self, trace: &mut Trace) {
+        trace.step("shadow", |step| {
+            step.text(
+                "passes",
+                "nothing is enforced, and nothing said about who calls",
+            );
+            note_names(step, "removes", self.remove());
+        });
+        self.outcome.trace = trace.take();
     }
 
     /// How the request ended, and would have ended.

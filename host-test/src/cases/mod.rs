@@ -7,6 +7,7 @@ mod clock;
 pub(crate) mod document;
 mod expect;
 mod expect_surroundings;
+mod explain;
 mod foreign_script;
 mod grpc_script;
 pub(crate) mod judge;
@@ -30,6 +31,7 @@ pub(crate) mod text;
 mod tokens;
 
 pub use document::Problem;
+pub use explain::{Decision, Explanation, Question, explain};
 pub use report::{Report, Verdict};
 pub(crate) use run::find_named;
 pub use run::{Options, find_files, run};

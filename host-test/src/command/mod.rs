@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod explain;
 mod plugin;
 mod render;
 mod serve;
@@ -27,6 +28,7 @@ Examples:
   host-test render --for istio --config policy.yaml --url oci://registry.example.com/filter:1.0
   host-test test --wasm filter.wasm policies/
   host-test test --wasm filter.wasm --watch policies/
+  host-test explain --wasm filter.wasm --tests tests.yaml --path /orders/42
   host-test bench --wasm filter.wasm scenarios/
   host-test serve --wasm filter.wasm --config policy.yaml \
       --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090
@@ -37,6 +39,7 @@ Exit status: 0 all is well, 1 something is not as expected, 2 the command can't 
 enum Command {
     Bench(bench::Bench),
     Check(check::Check),
+    Explain(explain::Explain),
     Render(render::Render),
     Serve(Box<serve::Serve>),
     Test(test::Test),
@@ -48,6 +51,7 @@ impl Arguments {
         let result = match self.command {
             Command::Bench(bench) => bench.run(),
             Command::Check(check) => check.run(),
+            Command::Explain(explain) => explain.run(),
             Command::Render(render) => render.run(),
             Command::Serve(serve) => serve.run(),
             Command::Test(test) => test.run(),

@@ -103,4 +103,7 @@ pub(crate) fn write_down(host: &Host<'_>, meters: &Meters, outcome: &Outcome) {
     if outcome.is_audited() {
         host.log(LogLevel::Info, &outcome.event_line(ended));
     }
+    if let Some(trace) = outcome.trace_line() {
+        host.log(LogLevel::Info, &trace);
+    }
 }

@@ -226,7 +226,8 @@ impl Guard {
                 outcome,
             ));
         }
-        let forward = Forward::grant(permit, asked.stripped, &self.config, outcome);
+        let mut forward = Forward::grant(permit, asked.stripped, &self.config, outcome);
+        forward.note_edits(&mut self.trace);
         self.metrics.add(forward.outcome().series(), 1);
         Step::Forward(forward)
     }
@@ -263,6 +264,10 @@ impl Guard {
             ));
         }
         self.metrics.add(outcome.series(), 1);
+        self.trace.step("end", |step| {
+            step.text("answered", reason.code());
+        });
+        outcome.trace = self.trace.take();
         Step::Answer(LocalAnswer {
             status: reason.status().unwrap_or(500),
             headers,

@@ -122,6 +122,14 @@ impl Guard {
             },
         };
         self.metrics.count(Count::WaitStarted);
+        self.trace.step("wait", |step| {
+            let what = if call.is_some() {
+                "a fetch"
+            } else {
+                "a fetch that is under way"
+            };
+            step.text("for", what);
+        });
         let deadline = patience.deadline;
         let waiter = self.waiters.add(flight, deadline, paused_bytes);
         if let Some(token) = tokens.iter_mut().nth(place) {
@@ -132,6 +140,7 @@ impl Guard {
             Paused {
                 passage,
                 tokens: tokens.map(Token::keep),
+                trace: self.trace.take(),
             },
         );
         match call {

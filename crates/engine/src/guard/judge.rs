@@ -7,6 +7,7 @@ use portcullis_policy::{Access, Route, Selected};
 
 use super::Guard;
 use super::ahead::ahead;
+use super::describe::{note_decision, note_route};
 use super::hold::Patience;
 use super::verify::Verification;
 use crate::config::Audit;
@@ -25,6 +26,7 @@ use crate::reject::{Details, Reject};
 use crate::shadow::Shadow;
 use crate::step::Step;
 use crate::time::UnixTime;
+use crate::trace::Trace;
 use crate::verified::Verified;
 
 impl Guard {
@@ -35,10 +37,14 @@ impl Guard {
         head: &RequestHead<'_>,
     ) -> Step {
         let id = EventId::from_random(rand);
+        self.trace = Trace::begin(self.config.trace);
         let read = self.read_clock(host_now).map_err(Refusal::from);
         let (now, good) = match read.and_then(|now| Ok((now, Head::read(head, &self.config)?))) {
             Ok(read) => read,
             Err(refusal) => {
+                self.trace.step("head", |step| {
+                    step.text("result", refusal.reason.code());
+                });
                 let outcome = Outcome::refused(id, host_now, Seen::raw(head), None);
                 return match self.posing_in_shadow(head) {
                     Some(remove) => self.pass_in_shadow(outcome, refusal, remove, None),
@@ -46,6 +52,11 @@ impl Guard {
                 };
             }
         };
+        self.trace.step("head", |step| {
+            step.text("method", &good.request.method)
+                .text("host", &good.request.host)
+                .text("path", good.request.path.as_str());
+        });
         if let Some(ahead) = ahead(&self.config, &good) {
             return self.answer_ahead(ahead, id, host_now, good, head.source_address);
         }
@@ -79,6 +90,9 @@ impl Guard {
         let (route, tokens, enforcement) = match selected {
             Ok(selected) => selected,
             Err(refusal) => {
+                self.trace.step("route", |step| {
+                    step.text("result", refusal.reason.code());
+                });
                 request.learn_source(head.source_address);
                 let path = self.path_in_shadow(&request);
                 let outcome = Outcome::refused(id, host_now, Seen::Whole(request), None);
@@ -89,6 +103,9 @@ impl Guard {
                 };
             }
         };
+        if let Some(route) = self.config.policy.routes().get(route) {
+            self.trace.step("route", |step| note_route(step, route));
+        }
         let route_name = self.route_names.get(route).cloned().unwrap_or_default();
         let passage = Passage {
             id,
@@ -100,6 +117,7 @@ impl Guard {
             enforcement,
             timed: false,
         };
+        self.note_credentials(&tokens);
         match tokens {
             Ok(Some(tokens)) => self.judge_tokens(passage, tokens, now, head.source_address),
             Ok(None) => self.permit_without_credential(passage, head.source_address),
@@ -156,7 +174,13 @@ impl Guard {
     }
 
     pub(super) fn judge_again(&mut self, paused: Paused, host_now: UnixTime) -> Step {
-        let Paused { passage, tokens } = paused;
+        let Paused {
+            passage,
+            tokens,
+            trace,
+        } = paused;
+        self.trace = trace;
+        self.trace.step("resumed", |_| {});
         match self.read_clock(host_now) {
             Ok(now) => {
                 let mut again = NonEmpty::of(tokens.first.lend());
@@ -219,6 +243,10 @@ impl Guard {
             ),
             None => Err(Reason::StateMissing.into()),
         };
+        if let Some(route) = route {
+            self.trace
+                .step("decision", |step| note_decision(step, route, &permit));
+        }
         self.conclude(passage, permit, ask_source)
     }
 
@@ -270,7 +298,8 @@ impl Guard {
             outcome.permitted(&permit, &self.config.credentials);
             return self.shadow(Shadow::pass(stripped.remove, path, outcome));
         }
-        let forward = Forward::grant(permit, stripped, &self.config, outcome);
+        let mut forward = Forward::grant(permit, stripped, &self.config, outcome);
+        forward.note_edits(&mut self.trace);
         self.metrics.add(forward.outcome().series(), 1);
         Step::Forward(forward)
     }
@@ -338,6 +367,11 @@ impl Guard {
     pub(super) fn reject(&mut self, mut outcome: Outcome, refusal: Refusal) -> Step {
         let details = self.note_refusal(&mut outcome, refusal);
         self.metrics.add(outcome.series(), 1);
+        self.trace.step("end", |step| {
+            step.text("refused", outcome.reason.code())
+                .maybe("cause", outcome.cause);
+        });
+        outcome.trace = self.trace.take();
         Step::Reject(Reject::render(outcome, &self.config.telling, &details))
     }
 
@@ -349,6 +383,7 @@ impl Guard {
             identity,
             credential,
             claimed_issuer,
+            explanation: _,
         } = refusal;
         outcome.reason = reason;
         outcome.cause = cause;
@@ -369,10 +404,15 @@ impl Guard {
         path: Option<Box<str>>,
     ) -> Step {
         self.note_refusal(&mut outcome, refusal);
+        self.trace.step("end", |step| {
+            step.text("would_refuse", outcome.reason.code())
+                .maybe("cause", outcome.cause);
+        });
         self.shadow(Shadow::pass(remove, path, outcome))
     }
 
-    pub(super) fn shadow(&mut self, shadow: Shadow) -> Step {
+    pub(super) fn shadow(&mut self, mut shadow: Shadow) -> Step {
+        shadow.note_edits(&mut self.trace);
         self.metrics.add(shadow.outcome().series(), 1);
         Step::Shadow(shadow)
     }

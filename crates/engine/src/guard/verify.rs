@@ -59,7 +59,19 @@ impl Guard {
             return self.verify_cached(credential, Rc::clone(identity), now);
         }
         if let Some(identity) = self.cache.get(credential.token()) {
-            if identity.is_alive() {
+            let alive = identity.is_alive();
+            self.trace.step("cache", |step| {
+                step.text(
+                    "found",
+                    if alive {
+                        "the verified token"
+                    } else {
+                        "it, but its key is gone"
+                    },
+                )
+                .text("issuer", &identity.anchor().issuer);
+            });
+            if alive {
                 return self.verify_cached(credential, identity, now);
             }
             // INVARIANT: a token dies with its key. It may be that another key verifies it; it starts anew.
@@ -67,10 +79,27 @@ impl Guard {
             self.metrics.count(Count::CacheDropped);
         }
         self.metrics.count(Count::CacheMiss);
+        self.trace.step("cache", |step| {
+            step.text("found", "no verified token");
+        });
         passage.request.learn_source(ask_source);
         match self.check_cheaply(credential, now) {
-            Ok(token) => self.verify_signature(credential, token, passage, now),
-            Err(refusal) => Verification::Bad(refusal),
+            Ok(token) => {
+                self.trace.step("token", |step| {
+                    step.text("issuer", &token.anchor.issuer)
+                        .text("alg", token.jws.header().algorithm.name())
+                        .maybe("kid", token.jws.header().kid.as_deref())
+                        .text("result", "right in all that can be told without a key");
+                });
+                self.verify_signature(credential, token, passage, now)
+            }
+            Err(refusal) => {
+                self.trace.step("token", |step| {
+                    step.text("result", refusal.reason.code())
+                        .maybe("cause", refusal.cause);
+                });
+                Verification::Bad(refusal)
+            }
         }
     }
 
@@ -91,6 +120,9 @@ impl Guard {
         match Verified::check(identity, credential.origin(), &self.config.credentials, now) {
             Ok(verified) => {
                 self.metrics.count(Count::CacheHit);
+                self.trace.step("token", |step| {
+                    step.text("result", "its key, times and audience hold");
+                });
                 Verification::Good(verified)
             }
             Err(refusal) => {
@@ -172,7 +204,17 @@ impl Guard {
             return refuse(Reason::StateMissing.into());
         };
         let header = token.jws.header();
-        let living = match keys.candidates(now, header.algorithm, header.kid.as_deref()) {
+        let found = keys.candidates(now, header.algorithm, header.kid.as_deref());
+        self.trace.step("keys", |step| {
+            match &found {
+                Ok(living) => step.number("fitting", living.len()),
+                Err(Lack::Keys(_)) => step.text("result", "none that can be used"),
+                Err(Lack::Newer) => step.text("result", "none of this kid"),
+                Err(Lack::Unfit(error)) => step.text("result", error.code()),
+                Err(Lack::Contradictory) => step.text("result", "kid_contradictory"),
+            };
+        });
+        let living = match found {
             Err(Lack::Keys(no_keys)) => return need(Missing::All(no_keys)),
             Err(Lack::Newer) => return need(Missing::Newer),
             Err(Lack::Unfit(error)) => return refuse(error.into()),
@@ -188,6 +230,9 @@ impl Guard {
         passage.timed = true;
         match Identity::verify(token, &living, &*self.verifier, &self.config) {
             Ok(identity) => {
+                self.trace.step("signature", |step| {
+                    step.text("result", "good");
+                });
                 self.budget.vouch(source, now);
                 self.remember(credential, Rc::new(identity), now)
             }
@@ -196,6 +241,10 @@ impl Guard {
                 self.budget
                     .charge(source, u64::try_from(living.len()).unwrap_or(u64::MAX), now);
                 self.metrics.count(Count::SignatureBad);
+                self.trace.step("signature", |step| {
+                    step.text("result", "bad")
+                        .number("keys_tried", living.len());
+                });
                 refuse(Refusal {
                     cause: error.map(|error| error.code()),
                     ..Reason::SignatureInvalid.into()

@@ -238,6 +238,9 @@ fn what_is_wrong_is_refused_where_it_stands() {
             "paths.non_canonical",
         ),
         ("/audit", json!({"log": "some"}), "audit.log"),
+        ("/debug", json!({}), "debug"),
+        ("/debug", json!({"trace": "yes"}), "debug.trace"),
+        ("/mode", json!("log"), "mode"),
         ("/crypto", json!({"host": "off"}), "crypto.host"),
         ("/crypto", json!({"host": false}), "crypto.host"),
         (

@@ -34,5 +34,6 @@ mod shadow;
 mod telling;
 mod tenants;
 mod tokens;
+mod trace;
 mod waiting;
 mod world;
