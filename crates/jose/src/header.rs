@@ -176,9 +176,8 @@ mod tests {
     #[test]
     fn algorithms_that_we_do_not_verify_are_refused() {
         for name in [
-            "", "HS256", "HS384", "HS512", "RS384", "RS512", "PS256", "ES384", "ES512", "ES256K",
-            "Ed448", "rs256", "RS256 ", "eddsa", "ed25519", "RSA-OAEP", "dir", "non", "noneX",
-            "null",
+            "", "HS1", "hs256", "RS1", "ES521", "ES256K", "Ed448", "rs256", "RS256 ", "eddsa",
+            "ed25519", "RSA-OAEP", "dir", "non", "noneX", "null",
         ] {
             assert_eq!(
                 parse(&format!(r#"{{"alg":"{name}"}}"#)),

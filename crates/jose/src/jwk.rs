@@ -1,14 +1,16 @@
-//! One JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2) to a [`PublicKey`], or why not.
+//! One JWK (RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2, RFC 9964 section 3) to a [`PublicKey`], or why not.
 
 use ed25519_dalek::VerifyingKey as Ed25519Key;
 use p256::ecdsa::VerifyingKey as P256Key;
-use rsa::{BoxedUint, RsaPublicKey, pkcs1v15};
+use rsa::{BoxedUint, RsaPublicKey};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::base64url;
 use crate::error::SkipReason;
+#[cfg(feature = "more-algorithms")]
+use crate::ml_dsa::MlDsaKey;
 use crate::public_key::{Material, PublicKey};
 use crate::spki;
 
@@ -30,6 +32,8 @@ pub(crate) fn parse_key(
         "RSA" => parse_rsa,
         "EC" => parse_ec,
         "OKP" => parse_okp,
+        #[cfg(feature = "more-algorithms")]
+        "AKP" => parse_akp,
         "oct" => return Err(SkipReason::SymmetricKey),
         _ => return Err(SkipReason::KeyTypeUnknown),
     };
@@ -115,7 +119,7 @@ fn parse_rsa(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
     .map_err(|_| SkipReason::ExponentUnacceptable)?;
     Ok(Parsed {
         material: Material::Rsa {
-            key: pkcs1v15::VerifyingKey::new(key),
+            key,
             bits: u16::try_from(bits).map_err(|_| SkipReason::ModulusSize)?,
         },
         spki: spki::rsa(&modulus, &exponent),
@@ -124,22 +128,59 @@ fn parse_rsa(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
 }
 
 fn parse_ec(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
-    if curve(jwk)? != "P-256" {
-        return Err(SkipReason::CurveUnknown);
-    }
+    type Read = fn(&[u8]) -> Option<(Material, Vec<u8>)>;
+    let crv = curve(jwk)?;
+    // Reading checks that both coordinates are below p and the point is on the curve, and not infinity (which has no such form).
+    let (size, read): (usize, Read) = match crv {
+        "P-256" => (32, |point| {
+            let key = P256Key::from_sec1_bytes(point).ok()?;
+            Some((Material::P256(key), spki::p256(point)))
+        }),
+        #[cfg(feature = "more-algorithms")]
+        "P-384" => (48, |point| {
+            let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(point).ok()?;
+            Some((Material::P384(key), spki::p384(point)))
+        }),
+        #[cfg(feature = "more-algorithms")]
+        "P-521" => (66, |point| {
+            let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(point).ok()?;
+            Some((Material::P521(key), spki::p521(point)))
+        }),
+        _ => return Err(SkipReason::CurveUnknown),
+    };
     let (x_text, x) = octets(jwk, "x")?;
     let (y_text, y) = octets(jwk, "y")?;
     // RFC 7518 section 6.2.1.2: always the full size of a coordinate.
-    if x.len() != 32 || y.len() != 32 {
+    if x.len() != size || y.len() != size {
         return Err(SkipReason::PointInvalid);
     }
     let point = [&[0x04], x.as_slice(), y.as_slice()].concat();
-    // Checks that both are below p and the point is on the curve, and not infinity (which has no such form).
-    let key = P256Key::from_sec1_bytes(&point).map_err(|_| SkipReason::PointInvalid)?;
+    let (material, spki) = read(&point).ok_or(SkipReason::PointInvalid)?;
     Ok(Parsed {
-        material: Material::P256(key),
-        spki: spki::p256(&point),
-        canonical: format!(r#"{{"crv":"P-256","kty":"EC","x":"{x_text}","y":"{y_text}"}}"#),
+        material,
+        spki,
+        canonical: format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x_text}","y":"{y_text}"}}"#),
+    })
+}
+
+/// RFC 9964 section 3: `alg` is required, and says what `pub` is.
+#[cfg(feature = "more-algorithms")]
+fn parse_akp(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
+    type Read = fn(&[u8]) -> Option<MlDsaKey>;
+    let alg = jwk.get("alg").and_then(Value::as_str);
+    let alg = alg.ok_or(SkipReason::AlgorithmMalformed)?;
+    let (set, read): (u8, Read) = match alg {
+        "ML-DSA-44" => (0, MlDsaKey::parse_44),
+        "ML-DSA-65" => (1, MlDsaKey::parse_65),
+        "ML-DSA-87" => (2, MlDsaKey::parse_87),
+        _ => return Err(SkipReason::AlgorithmUnsupported),
+    };
+    let (text, encoded) = octets(jwk, "pub")?;
+    let key = read(&encoded).ok_or(SkipReason::MemberMalformed)?;
+    Ok(Parsed {
+        material: Material::MlDsa(key),
+        spki: spki::ml_dsa(set, &encoded),
+        canonical: format!(r#"{{"alg":"{alg}","kty":"AKP","pub":"{text}"}}"#),
     })
 }
 
@@ -267,7 +308,7 @@ mod tests {
         ] {
             assert_eq!(refusal(jwk), SkipReason::KeyTypeMalformed, "{jwk}");
         }
-        for kty in ["AKP", "rsa", "ec", "", "OCT", "RSA "] {
+        for kty in ["akp", "rsa", "ec", "", "OCT", "RSA "] {
             assert_eq!(
                 refusal(&format!(r#"{{"kty":"{kty}"}}"#)),
                 SkipReason::KeyTypeUnknown,
@@ -345,13 +386,14 @@ mod tests {
         assert!(parse(&fixture::ed25519(r#","alg":"EdDSA""#)).is_ok());
         assert!(parse(&fixture::ed25519(r#","alg":"Ed25519""#)).is_ok());
         for (key, name) in [
-            (fixture::rsa as fn(&str) -> String, "RS512"),
-            (fixture::rsa, "PS256"),
+            (fixture::rsa as fn(&str) -> String, "ML-DSA-44"),
             (fixture::rsa, "RSA-OAEP-256"),
             (fixture::rsa, "ES256"),
             (fixture::rsa, "HS256"),
             (fixture::rsa, "none"),
             (fixture::ec, "ECDH-ES"),
+            (fixture::ec, "ES384"),
+            (fixture::ec, "HS256"),
             (fixture::ec, "RS256"),
             (fixture::ec, "EdDSA"),
             (fixture::ed25519, "ES256"),
@@ -481,7 +523,7 @@ mod tests {
     #[test]
     fn curves_that_we_do_not_verify_with_are_unknown() {
         for (kty, crv) in [
-            ("EC", "P-384"),
+            ("EC", "P-192"),
             ("EC", "secp256k1"),
             ("EC", "Ed25519"),
             ("EC", "p-256"),
@@ -568,5 +610,84 @@ mod tests {
         let jwk =
             fixture::rsa(r#","x5c":["MIIB"],"x5u":"https://evil.example/","ext":true,"issuer":1"#);
         assert!(parse(&jwk).is_ok());
+    }
+
+    /// A key for RSASSA-PKCS1-v1_5 with SHA-512 is for nothing else.
+    #[cfg(feature = "more-algorithms")]
+    #[test]
+    fn an_rsa_key_with_alg_allows_that_alone() {
+        let rsa = parse(&fixture::rsa(r#","alg":"RS512""#)).unwrap();
+        for algorithm in Algorithm::ALL {
+            assert_eq!(rsa.allows(algorithm), algorithm == Algorithm::Rs512);
+        }
+        let open = parse(&fixture::rsa("")).unwrap();
+        let names: Vec<_> = Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| open.allows(*algorithm))
+            .map(Algorithm::name)
+            .collect();
+        assert_eq!(
+            names,
+            ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+        );
+    }
+
+    #[cfg(feature = "more-algorithms")]
+    #[test]
+    fn coordinates_are_as_long_as_their_curve_has_them() {
+        for (crv, size) in [("P-384", 48), ("P-521", 66)] {
+            for length in [0, 32, size - 1, size, size + 1] {
+                let text = fixture::encode(&vec![1; length]);
+                let jwk = format!(r#"{{"kty":"EC","crv":"{crv}","x":"{text}","y":"{text}"}}"#);
+                assert_eq!(refusal(&jwk), SkipReason::PointInvalid, "{crv} {length}");
+            }
+        }
+    }
+
+    #[cfg(feature = "more-algorithms")]
+    #[test]
+    fn an_akp_key_needs_its_alg_and_its_size() {
+        for (alg, size) in [
+            ("ML-DSA-44", 1312),
+            ("ML-DSA-65", 1952),
+            ("ML-DSA-87", 2592),
+        ] {
+            let text = fixture::encode(&vec![1; size]);
+            let key = parse(&format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}"}}"#)).unwrap();
+            for algorithm in Algorithm::ALL {
+                assert_eq!(
+                    key.allows(algorithm),
+                    algorithm.name() == alg,
+                    "{algorithm}"
+                );
+            }
+            let without = format!(r#"{{"kty":"AKP","pub":"{text}"}}"#);
+            assert_eq!(refusal(&without), SkipReason::AlgorithmMalformed);
+            let private = format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}","priv":"AA"}}"#);
+            assert_eq!(refusal(&private), SkipReason::PrivateKey);
+            for wrong in [0, size - 1, size + 1] {
+                let text = fixture::encode(&vec![1; wrong]);
+                let jwk = format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}"}}"#);
+                assert_eq!(refusal(&jwk), SkipReason::MemberMalformed, "{alg} {wrong}");
+            }
+        }
+        for alg in ["ML-DSA-128", "ES256", "HS256"] {
+            let jwk = format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"AA"}}"#);
+            assert_eq!(refusal(&jwk), SkipReason::AlgorithmUnsupported, "{alg}");
+        }
+    }
+
+    /// What a build leaves out is not for it, and spoils nothing.
+    #[cfg(not(feature = "more-algorithms"))]
+    #[test]
+    fn keys_of_algorithms_that_are_left_out_are_skipped() {
+        let p384 = r#"{"kty":"EC","crv":"P-384","x":"AA","y":"AA"}"#;
+        assert_eq!(refusal(p384), SkipReason::CurveUnknown);
+        let ml_dsa = r#"{"kty":"AKP","alg":"ML-DSA-44","pub":"AA"}"#;
+        assert_eq!(refusal(ml_dsa), SkipReason::KeyTypeUnknown);
+        for alg in ["RS384", "PS256"] {
+            let rsa = fixture::rsa(&format!(r#","alg":"{alg}""#));
+            assert_eq!(refusal(&rsa), SkipReason::AlgorithmUnsupported);
+        }
     }
 }

@@ -172,7 +172,7 @@ mod tests {
             fixture::rsa(r#","kid":"rsa""#),
             r#"{"kty":"oct","kid":"secret","k":"AA"}"#.to_owned(),
             fixture::ec(r#","kid":"ec""#),
-            r#"{"kty":"AKP","alg":"ML-DSA-44","kid":"later","pub":"AA"}"#.to_owned(),
+            r#"{"kty":"XYZ","alg":"ML-DSA-44","kid":"later","pub":"AA"}"#.to_owned(),
             fixture::ed25519(r#","kid":"ed","alg":"EdDSA""#),
             "7".to_owned(),
             fixture::ec(r#","use":"enc""#),

@@ -35,6 +35,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! An HMAC is checked by a `SecretKey` in place of the last two steps: never by a key of a set.
+//!
 //! Nothing here decides who is trusted: the caller compares issuer, audience and the allowed algorithms.
 //! Errors are split by blame: [`TokenError`], [`ClaimError`] and [`SignatureError`] are the token's fault,
 //! [`KeySetError`], [`SkipReason`] and [`MetadataError`] the issuer's, [`KeyError`] lies between the two.
@@ -46,15 +48,20 @@ mod compact;
 mod error;
 #[cfg(test)]
 mod fixture;
+mod hash;
 mod header;
 mod json;
 mod jwk;
 mod key_set;
 mod limits;
 mod metadata;
+#[cfg(feature = "more-algorithms")]
+mod ml_dsa;
 mod numeric_date;
 mod precomputed;
 mod public_key;
+#[cfg(feature = "more-algorithms")]
+mod secret_key;
 mod spki;
 mod token_type;
 mod validity;
@@ -75,7 +82,9 @@ pub use metadata::{IssuerMetadata, MetadataError};
 pub use numeric_date::NumericDate;
 pub use precomputed::Precomputed;
 pub use public_key::{KeyKind, PublicKey};
+#[cfg(feature = "more-algorithms")]
+pub use secret_key::{SecretEncoding, SecretKey, SecretKeyError};
 pub use token_type::{ExpectedType, check_type};
 pub use validity::{Validity, check_access_token_profile, check_times};
 pub use verify::{Software, Verifier};
-pub use x509_signature::{EcdsaDer, X509Signature};
+pub use x509_signature::X509Signature;

@@ -1,22 +1,24 @@
-//! Verification with tables kept per key: the same verdicts as [`Software`], several times as fast.
+//! Verification with tables kept per key: the same verdicts as [`Software`](crate::Software), several times as fast.
 
 mod comb;
 mod ed25519;
-mod p256;
+#[cfg(feature = "more-algorithms")]
+mod pss;
 mod rsa;
 mod tables;
+mod weierstrass;
 
 use std::cell::RefCell;
 use std::fmt;
 
-use ::p256::ecdsa::Signature as P256Signature;
+use ecdsa::Signature as EcdsaSignature;
 use ed25519_dalek::Signature as Ed25519Signature;
-use sha2::{Digest as _, Sha256};
 
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
+use crate::hash::Hash;
 use crate::public_key::{Material, PublicKey};
-use crate::verify::{Software, Verifier};
+use crate::verify::{Verifier, verify_without_tables};
 use tables::{Table, Tables, Whose};
 
 /// About how long one [`Verifier::advance`] works, in nanoseconds; a step more at most.
@@ -26,10 +28,10 @@ const ADVANCE_NANOS: u64 = 1_000_000;
 ///
 /// Tables are made in [`Verifier::advance`], about a millisecond at a time: for keys in the order in which
 /// [`Verifier::prepare`] announced them, and for others once they verified something. A key without a table is verified
-/// as [`Software`] does it. RSA keys need none.
+/// as [`Software`](crate::Software) does it. RSA and ML-DSA keys have none.
 ///
 /// All tables together take at most [`Precomputed::DEFAULT_BYTES`], or what [`Precomputed::with_limit`] says: about 10 KiB
-/// for a P-256 key and 80 KiB for an Ed25519 key, and once 36 KiB and 80 KiB for the base points. When they are full, the
+/// for a P-256 key, 14 for P-384, 19 for P-521 and 80 for Ed25519, and once 36, 52, 37 and 80 KiB for the base points. When they are full, the
 /// table that was used longest ago makes room for another key's, at most once in 64 verifications that lacked one: more
 /// keys than fit cost little more than they would without tables. [`Verifier::forget`] drops a key's table.
 pub struct Precomputed {
@@ -66,6 +68,7 @@ impl Precomputed {
     fn verify_by_table(
         &self,
         key: &PublicKey,
+        algorithm: Algorithm,
         signing_input: &[u8],
         signature: &[u8],
     ) -> Option<bool> {
@@ -76,9 +79,27 @@ impl Precomputed {
                 let Table::P256(base) = tables.get(Whose::P256Base)? else {
                     return None;
                 };
-                let signature = P256Signature::from_slice(signature).ok()?;
-                let hash = Sha256::digest(signing_input).into();
-                p256::verify(base, table, &hash, &signature)
+                let signature = EcdsaSignature::from_slice(signature).ok()?;
+                let hash = Hash::of(algorithm)?.digest(signing_input);
+                weierstrass::verify(base, table, hash.as_bytes(), &signature)
+            }
+            #[cfg(feature = "more-algorithms")]
+            (Material::P384(_), Table::P384(table)) => {
+                let Table::P384(base) = tables.get(Whose::P384Base)? else {
+                    return None;
+                };
+                let signature = EcdsaSignature::from_slice(signature).ok()?;
+                let hash = Hash::of(algorithm)?.digest(signing_input);
+                weierstrass::verify(base, table, hash.as_bytes(), &signature)
+            }
+            #[cfg(feature = "more-algorithms")]
+            (Material::P521(_), Table::P521(table)) => {
+                let Table::P521(base) = tables.get(Whose::P521Base)? else {
+                    return None;
+                };
+                let signature = EcdsaSignature::from_slice(signature).ok()?;
+                let hash = Hash::of(algorithm)?.digest(signing_input);
+                weierstrass::verify(base, table, hash.as_bytes(), &signature)
             }
             (Material::Ed25519(key), Table::Ed25519(table)) => {
                 let Table::Ed25519(base) = tables.get(Whose::Ed25519Base)? else {
@@ -106,13 +127,12 @@ impl Verifier for Precomputed {
     ) -> Result<(), SignatureError> {
         key.check_form(algorithm, signature)?;
         if let Material::Rsa { key, .. } = &key.material {
-            let hash = Sha256::digest(signing_input).into();
-            return verdict(rsa::verify(key.as_ref(), &hash, signature));
+            return verdict(rsa::verify(key, algorithm, signing_input, signature));
         }
-        if let Some(is_good) = self.verify_by_table(key, signing_input, signature) {
+        if let Some(is_good) = self.verify_by_table(key, algorithm, signing_input, signature) {
             return verdict(is_good);
         }
-        Software.verify(key, algorithm, signing_input, signature)?;
+        verify_without_tables(key, algorithm, signing_input, signature)?;
         if let Ok(mut tables) = self.tables.try_borrow_mut() {
             tables.plan_used(key);
         }

@@ -1,9 +1,9 @@
 //! One public key, parsed and prepared once: verifying with it parses nothing again.
 
-use sha2::Sha256;
-
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
+#[cfg(feature = "more-algorithms")]
+use crate::ml_dsa::MlDsaKey;
 
 /// The type of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,8 +15,18 @@ pub enum KeyKind {
     },
     /// An elliptic-curve key on P-256.
     P256,
+    /// An elliptic-curve key on P-384.
+    P384,
+    /// An elliptic-curve key on P-521.
+    P521,
     /// An Ed25519 key.
     Ed25519,
+    /// A key for ML-DSA-44.
+    MlDsa44,
+    /// A key for ML-DSA-65.
+    MlDsa65,
+    /// A key for ML-DSA-87.
+    MlDsa87,
 }
 
 /// A verification key of an issuer, checked for hygiene.
@@ -33,11 +43,17 @@ pub struct PublicKey {
 #[derive(Debug, Clone)]
 pub(crate) enum Material {
     Rsa {
-        key: rsa::pkcs1v15::VerifyingKey<Sha256>,
+        key: rsa::RsaPublicKey,
         bits: u16,
     },
     P256(p256::ecdsa::VerifyingKey),
+    #[cfg(feature = "more-algorithms")]
+    P384(p384::ecdsa::VerifyingKey),
+    #[cfg(feature = "more-algorithms")]
+    P521(p521::ecdsa::VerifyingKey),
     Ed25519(ed25519_dalek::VerifyingKey),
+    #[cfg(feature = "more-algorithms")]
+    MlDsa(MlDsaKey),
 }
 
 impl PublicKey {
@@ -53,12 +69,23 @@ impl PublicKey {
         match &self.material {
             Material::Rsa { bits, .. } => KeyKind::Rsa { bits: *bits },
             Material::P256(_) => KeyKind::P256,
+            #[cfg(feature = "more-algorithms")]
+            Material::P384(_) => KeyKind::P384,
+            #[cfg(feature = "more-algorithms")]
+            Material::P521(_) => KeyKind::P521,
             Material::Ed25519(_) => KeyKind::Ed25519,
+            #[cfg(feature = "more-algorithms")]
+            Material::MlDsa(MlDsaKey::MlDsa44(_)) => KeyKind::MlDsa44,
+            #[cfg(feature = "more-algorithms")]
+            Material::MlDsa(MlDsaKey::MlDsa65(_)) => KeyKind::MlDsa65,
+            #[cfg(feature = "more-algorithms")]
+            Material::MlDsa(MlDsaKey::MlDsa87(_)) => KeyKind::MlDsa87,
         }
     }
 
     /// What every verifier checks before it looks at a signature's content: the algorithm is the key's, and the length is the
-    /// one that RFC 8017 section 8.2.2 (step 1), RFC 7518 section 3.4 and RFC 8032 section 5.1.7 have for it.
+    /// one that RFC 8017 sections 8.1.2 and 8.2.2 (step 1), RFC 7518 section 3.4, RFC 8032 section 5.1.7 and FIPS 204 section 4
+    /// have for it.
     ///
     /// # Errors
     /// [`SignatureError::KeyMismatch`] or [`SignatureError::Malformed`].
@@ -73,6 +100,11 @@ impl PublicKey {
         let length = match self.kind() {
             KeyKind::Rsa { bits } => usize::from(bits.div_ceil(8)),
             KeyKind::P256 | KeyKind::Ed25519 => 64,
+            KeyKind::P384 => 96,
+            KeyKind::P521 => 132,
+            KeyKind::MlDsa44 => 2420,
+            KeyKind::MlDsa65 => 3309,
+            KeyKind::MlDsa87 => 4627,
         };
         if signature.len() == length {
             Ok(())
@@ -89,10 +121,24 @@ impl PublicKey {
     pub fn allows(&self, algorithm: Algorithm) -> bool {
         let ed25519 = |name| matches!(name, Algorithm::EdDsa | Algorithm::Ed25519);
         let fits = match self.kind() {
-            KeyKind::Rsa { .. } => algorithm == Algorithm::Rs256,
+            KeyKind::Rsa { .. } => matches!(
+                algorithm,
+                Algorithm::Rs256
+                    | Algorithm::Rs384
+                    | Algorithm::Rs512
+                    | Algorithm::Ps256
+                    | Algorithm::Ps384
+                    | Algorithm::Ps512
+            ),
             KeyKind::P256 => algorithm == Algorithm::Es256,
+            KeyKind::P384 => algorithm == Algorithm::Es384,
+            KeyKind::P521 => algorithm == Algorithm::Es512,
             KeyKind::Ed25519 => ed25519(algorithm),
+            KeyKind::MlDsa44 => algorithm == Algorithm::MlDsa44,
+            KeyKind::MlDsa65 => algorithm == Algorithm::MlDsa65,
+            KeyKind::MlDsa87 => algorithm == Algorithm::MlDsa87,
         };
+        let fits = fits && algorithm.is_built();
         fits && self
             .algorithm
             .is_none_or(|own| own == algorithm || (ed25519(own) && ed25519(algorithm)))

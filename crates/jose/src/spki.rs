@@ -12,9 +12,27 @@ const P256: &[u8] = &[
 /// `SEQUENCE { OID 1.3.101.112 Ed25519 }` (RFC 8410 section 3).
 const ED25519: &[u8] = &[0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70];
 
+/// As above, with OID 1.3.132.0.34 secp384r1.
+#[cfg(feature = "more-algorithms")]
+const P384: &[u8] = &[
+    0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+    0x00, 0x22,
+];
+/// As above, with OID 1.3.132.0.35 secp521r1.
+#[cfg(feature = "more-algorithms")]
+const P521: &[u8] = &[
+    0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04,
+    0x00, 0x23,
+];
+/// `SEQUENCE { OID 2.16.840.1.101.3.4.3.17 }` (RFC 9881 section 2), whose last byte tells the parameter set.
+#[cfg(feature = "more-algorithms")]
+const ML_DSA: [u8; 13] = [
+    0x30, 0x0b, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11,
+];
+
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
-const SEQUENCE: u8 = 0x30;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 /// An RSA key; `modulus` and `exponent` big-endian without leading zeros.
 pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
@@ -32,6 +50,28 @@ pub(crate) fn p256(point: &[u8]) -> Vec<u8> {
     spki(P256, point)
 }
 
+/// A P-384 key; `point` in SEC1's uncompressed form of 97 bytes.
+#[cfg(feature = "more-algorithms")]
+pub(crate) fn p384(point: &[u8]) -> Vec<u8> {
+    spki(P384, point)
+}
+
+/// A P-521 key; `point` in SEC1's uncompressed form of 133 bytes.
+#[cfg(feature = "more-algorithms")]
+pub(crate) fn p521(point: &[u8]) -> Vec<u8> {
+    spki(P521, point)
+}
+
+/// An ML-DSA key of the parameter set 44, 65 or 87, which is number 0, 1 or 2.
+#[cfg(feature = "more-algorithms")]
+pub(crate) fn ml_dsa(set: u8, key: &[u8]) -> Vec<u8> {
+    let mut algorithm = ML_DSA;
+    if let Some(last) = algorithm.last_mut() {
+        *last = last.saturating_add(set);
+    }
+    spki(&algorithm, key)
+}
+
 /// An Ed25519 key.
 pub(crate) fn ed25519(point: &[u8; 32]) -> Vec<u8> {
     spki(ED25519, point)
@@ -43,7 +83,7 @@ fn spki(algorithm: &[u8], key: &[u8]) -> Vec<u8> {
     element(SEQUENCE, &[algorithm, &key].concat())
 }
 
-fn unsigned(magnitude: &[u8]) -> Vec<u8> {
+pub(crate) fn unsigned(magnitude: &[u8]) -> Vec<u8> {
     // A leading one bit would make it negative.
     match magnitude.first() {
         Some(first) if *first < 0x80 => element(INTEGER, magnitude),
@@ -51,7 +91,7 @@ fn unsigned(magnitude: &[u8]) -> Vec<u8> {
     }
 }
 
-fn element(tag: u8, content: &[u8]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let used = length
         .iter()

@@ -1,13 +1,19 @@
 //! The signature itself: the seam where a host's crypto can join, and the portable implementation.
 
+use ecdsa::{EcdsaCurve, Signature as EcdsaSignature};
 use ed25519_dalek::Signature as Ed25519Signature;
-use p256::ecdsa::Signature as P256Signature;
-use rsa::pkcs1v15::Signature as RsaSignature;
-use sha2::{Digest, Sha256};
+use elliptic_curve::CurveArithmetic;
+#[cfg(feature = "more-algorithms")]
+use rsa::Pss;
+use rsa::{Pkcs1v15Sign, RsaPublicKey};
+use sha2::Sha256;
+#[cfg(feature = "more-algorithms")]
+use sha2::{Sha384, Sha512};
 use signature::hazmat::PrehashVerifier;
 
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
+use crate::hash::Hash;
 use crate::public_key::{Material, PublicKey};
 
 /// Something that can check a signature: [`Software`], or a host's own crypto, which takes the key as
@@ -56,26 +62,84 @@ impl Verifier for Software {
     ) -> Result<(), SignatureError> {
         key.check_form(algorithm, signature)?;
         match &key.material {
-            Material::Rsa { key, .. } => {
-                let signature =
-                    RsaSignature::try_from(signature).map_err(|_| SignatureError::Malformed)?;
-                key.verify_prehash(&Sha256::digest(signing_input), &signature)
-            }
-            Material::P256(key) => {
-                // r and s in 1..n (RFC 7518 section 3.4).
-                let signature =
-                    P256Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
-                key.verify_prehash(&Sha256::digest(signing_input), &signature)
-            }
-            Material::Ed25519(key) => {
-                let signature = Ed25519Signature::from_slice(signature)
-                    .map_err(|_| SignatureError::Malformed)?;
-                // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
-                key.verify_strict(signing_input, &signature)
+            Material::Rsa { key, .. } => verify_rsa(key, algorithm, signing_input, signature),
+            _ => verify_without_tables(key, algorithm, signing_input, signature),
+        }
+    }
+}
+
+/// RSA by the `rsa` crate alone, which [`Precomputed`](crate::Precomputed) does another way.
+fn verify_rsa(
+    key: &RsaPublicKey,
+    algorithm: Algorithm,
+    signing_input: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let hash = Hash::of(algorithm).ok_or(SignatureError::KeyMismatch)?;
+    let hash = hash.digest(signing_input);
+    let hash = hash.as_bytes();
+    match algorithm {
+        Algorithm::Rs256 => key.verify(Pkcs1v15Sign::new::<Sha256>(), hash, signature),
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Rs384 => key.verify(Pkcs1v15Sign::new::<Sha384>(), hash, signature),
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Rs512 => key.verify(Pkcs1v15Sign::new::<Sha512>(), hash, signature),
+        // RFC 7518 section 3.5: the salt is as long as the hash.
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Ps256 => key.verify(Pss::<Sha256>::new_with_salt(32), hash, signature),
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Ps384 => key.verify(Pss::<Sha384>::new_with_salt(48), hash, signature),
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Ps512 => key.verify(Pss::<Sha512>::new_with_salt(64), hash, signature),
+        _ => return Err(SignatureError::KeyMismatch),
+    }
+    .map_err(|_| SignatureError::Invalid)
+}
+
+/// Every kind but RSA, by its crate. The signature has the right length.
+pub(crate) fn verify_without_tables(
+    key: &PublicKey,
+    algorithm: Algorithm,
+    signing_input: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    match &key.material {
+        Material::Rsa { .. } => Err(SignatureError::KeyMismatch),
+        Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        Material::Ed25519(key) => {
+            let signature =
+                Ed25519Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+            // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
+            key.verify_strict(signing_input, &signature)
+                .map_err(|_| SignatureError::Invalid)
+        }
+        #[cfg(feature = "more-algorithms")]
+        Material::MlDsa(key) => {
+            if key.verify(signing_input, signature) {
+                Ok(())
+            } else {
+                Err(SignatureError::Invalid)
             }
         }
-        .map_err(|_| SignatureError::Invalid)
     }
+}
+
+fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
+    key: &ecdsa::VerifyingKey<C>,
+    algorithm: Algorithm,
+    signing_input: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    let hash = Hash::of(algorithm).ok_or(SignatureError::KeyMismatch)?;
+    // r and s in 1..n (RFC 7518 section 3.4).
+    let signature =
+        EcdsaSignature::<C>::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+    key.verify_prehash(hash.digest(signing_input).as_bytes(), &signature)
+        .map_err(|_| SignatureError::Invalid)
 }
 
 #[cfg(test)]
@@ -89,6 +153,18 @@ mod tests {
         0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
         0x25, 0x51,
     ];
+
+    #[cfg(feature = "more-algorithms")]
+    const RSA: [Algorithm; 6] = [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
+    ];
+    #[cfg(not(feature = "more-algorithms"))]
+    const RSA: [Algorithm; 1] = [Algorithm::Rs256];
 
     fn key(jwk: &str) -> PublicKey {
         let json = format!(r#"{{"keys":[{jwk}]}}"#);
@@ -109,7 +185,7 @@ mod tests {
     #[test]
     fn a_key_is_used_with_its_own_algorithms_only() {
         for (jwk, own) in [
-            (fixture::rsa(""), &[Algorithm::Rs256][..]),
+            (fixture::rsa(""), &RSA[..]),
             (fixture::ec(""), &[Algorithm::Es256]),
             (
                 fixture::ed25519(""),
@@ -175,7 +251,7 @@ mod tests {
             fixture::encode(point.y().unwrap()),
         );
         let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#);
-        let signature: P256Signature = signer.sign(b"input");
+        let signature: p256::ecdsa::Signature = signer.sign(b"input");
         assert_eq!(
             verify(&jwk, Algorithm::Es256, b"input", &signature.to_bytes()),
             Ok(())
@@ -215,7 +291,7 @@ mod tests {
     fn an_ed25519_signature_with_r_of_small_order_is_refused() {
         use curve25519_dalek::scalar::Scalar;
         use ed25519_dalek::Verifier as _;
-        use sha2::Sha512;
+        use sha2::{Digest as _, Sha512};
         let signer = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
         let public = signer.verifying_key();
         let mut identity = [0; 32];

@@ -3,33 +3,15 @@
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
 use crate::public_key::{KeyKind, PublicKey};
+use crate::spki::{SEQUENCE, element, unsigned};
 
-/// `n`, the order of P-256's base point (SEC 2 section 2.4.2), big-endian.
-const P256_ORDER: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-];
-
-const INTEGER: u8 = 0x02;
-const SEQUENCE: u8 = 0x30;
-
-/// Tag and length of the sequence, then twice tag, length, a zero that keeps the number positive, and the number.
-const LONGEST_DER: usize = 2 + 2 * (2 + 1 + 32);
-
-/// A JWS signature brought into the form of X.509 certificates: as it is for RSA and Ed25519, DER for ECDSA.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A JWS signature brought into the form of X.509 certificates: DER for ECDSA, as it is for all others.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum X509Signature<'s> {
-    /// The bytes of the JWS signature themselves (RFC 8017 section 8.2, RFC 8032).
+    /// The bytes of the JWS signature themselves (RFC 8017 section 8.2, RFC 8032, RFC 9881).
     Raw(&'s [u8]),
-    /// `ECDSA-Sig-Value` in DER (RFC 3279 section 2.2.3).
-    Ecdsa(EcdsaDer),
-}
-
-/// `SEQUENCE { r INTEGER, s INTEGER }` in DER, at most 72 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct EcdsaDer {
-    bytes: [u8; LONGEST_DER],
-    length: usize,
+    /// `ECDSA-Sig-Value` in DER (RFC 3279 section 2.2.3): `SEQUENCE { r INTEGER, s INTEGER }`.
+    Ecdsa(Vec<u8>),
 }
 
 impl<'s> X509Signature<'s> {
@@ -37,19 +19,31 @@ impl<'s> X509Signature<'s> {
     /// range, so that a verifier which tolerates more never sees it.
     ///
     /// # Errors
-    /// [`SignatureError::KeyMismatch`] where the key is not for this algorithm; [`SignatureError::Malformed`] for an RSA
-    /// signature that is not exactly as long as the modulus, an ECDSA signature that is not 64 bytes of `r` and `s`, both
-    /// in `1..n`, and an Ed25519 signature that is not 64 bytes.
+    /// [`SignatureError::KeyMismatch`] where the key is not for this algorithm; [`SignatureError::Malformed`] for a signature that
+    /// has not exactly the length of its kind (RSA: that of the modulus), and for an ECDSA signature whose `r` and `s` are
+    /// not both in `1..n`.
     pub fn of(
         key: &PublicKey,
         algorithm: Algorithm,
         signature: &'s [u8],
     ) -> Result<Self, SignatureError> {
         key.check_form(algorithm, signature)?;
-        match key.kind() {
-            KeyKind::P256 => EcdsaDer::of(signature).map(Self::Ecdsa),
-            KeyKind::Rsa { .. } | KeyKind::Ed25519 => Ok(Self::Raw(signature)),
+        let is_in_range = match key.kind() {
+            KeyKind::P256 => p256::ecdsa::Signature::from_slice(signature).is_ok(),
+            #[cfg(feature = "more-algorithms")]
+            KeyKind::P384 => p384::ecdsa::Signature::from_slice(signature).is_ok(),
+            #[cfg(feature = "more-algorithms")]
+            KeyKind::P521 => p521::ecdsa::Signature::from_slice(signature).is_ok(),
+            _ => return Ok(Self::Raw(signature)),
+        };
+        if !is_in_range {
+            return Err(SignatureError::Malformed);
         }
+        let (r, s) = signature
+            .split_at_checked(signature.len() / 2)
+            .ok_or(SignatureError::Malformed)?;
+        let numbers = [r, s].map(|number| unsigned(magnitude(number))).concat();
+        Ok(Self::Ecdsa(element(SEQUENCE, &numbers)))
     }
 
     /// The bytes to give the host.
@@ -57,78 +51,30 @@ impl<'s> X509Signature<'s> {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Raw(bytes) => bytes,
-            Self::Ecdsa(der) => der.as_bytes(),
+            Self::Ecdsa(der) => der,
         }
     }
 }
 
-impl EcdsaDer {
-    /// `r || s` (RFC 7518 section 3.4) in DER.
-    fn of(signature: &[u8]) -> Result<Self, SignatureError> {
-        let malformed = SignatureError::Malformed;
-        let (r, s) = signature.split_first_chunk::<32>().ok_or(malformed)?;
-        let s: &[u8; 32] = s.try_into().map_err(|_| malformed)?;
-        if [r, s]
-            .into_iter()
-            .any(|number| *number == [0; 32] || *number >= P256_ORDER)
-        {
-            return Err(malformed);
-        }
-        let mut der = Self {
-            bytes: [0; LONGEST_DER],
-            length: 0,
-        };
-        let ((r, r_sign), (s, s_sign)) = (minimal(r), minimal(s));
-        let content = [r, s]
-            .into_iter()
-            .chain([r_sign, s_sign])
-            .map(<[u8]>::len)
-            .fold(4, usize::saturating_add);
-        der.put(&[SEQUENCE, length(content)]);
-        for (sign, number) in [(r_sign, r), (s_sign, s)] {
-            der.put(&[INTEGER, length(sign.len().saturating_add(number.len()))]);
-            der.put(sign);
-            der.put(number);
-        }
-        Ok(der)
-    }
-
-    fn put(&mut self, part: &[u8]) {
-        let end = self.length.saturating_add(part.len());
-        // INVARIANT: it always fits; were it not so, a signature cut short would not verify.
-        if let Some(place) = self.bytes.get_mut(self.length..end) {
-            place.copy_from_slice(part);
-            self.length = end;
-        }
-    }
-
-    /// The encoded value.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or(&[])
-    }
-}
-
-/// A number without leading zeros, and the zero that must stand before one whose first bit is set.
-fn minimal(number: &[u8; 32]) -> (&[u8], &'static [u8]) {
+/// A number without leading zeros.
+fn magnitude(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    let magnitude = number.get(zeros..).unwrap_or(&[]);
-    match magnitude.first() {
-        Some(first) if *first >= 0x80 => (magnitude, &[0]),
-        _ => (magnitude, &[]),
-    }
-}
-
-/// A length below 128, as all here are.
-fn length(bytes: usize) -> u8 {
-    u8::try_from(bytes).unwrap_or(u8::MAX)
+    number.get(zeros..).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{KeySet, KeySetLimits, fixture};
+    use p256::ecdsa::DerSignature;
     use p256::ecdsa::Signature;
+
+    /// `n`, the order of P-256's base point (SEC 2 section 2.4.2), big-endian.
+    const P256_ORDER: [u8; 32] = [
+        0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63,
+        0x25, 0x51,
+    ];
 
     fn key(jwk: &str) -> PublicKey {
         let json = format!(r#"{{"keys":[{jwk}]}}"#);
@@ -164,9 +110,9 @@ mod tests {
         ];
         for r in numbers {
             for s in numbers {
-                let raw = [r, s].concat();
+                let raw: Vec<u8> = [r, s].concat();
                 let ours = X509Signature::of(&key, Algorithm::Es256, &raw).unwrap();
-                let theirs = Signature::from_slice(&raw).unwrap().to_der();
+                let theirs: DerSignature = Signature::from_slice(&raw).unwrap().to_der();
                 assert_eq!(ours.as_bytes(), theirs.as_bytes(), "{raw:x?}");
             }
         }
@@ -214,7 +160,11 @@ mod tests {
     #[test]
     fn a_key_is_used_with_its_own_algorithms_only() {
         for (jwk, length, own) in [
-            (fixture::rsa(""), 256, &[Algorithm::Rs256][..]),
+            (
+                fixture::rsa(r#","alg":"RS256""#),
+                256,
+                &[Algorithm::Rs256][..],
+            ),
             (fixture::ec(""), 64, &[Algorithm::Es256]),
             (
                 fixture::ed25519(""),

@@ -281,6 +281,124 @@ mod es256 {
     }
 }
 
+/// The same for the longer curves: random and hostile signatures, small and large scalars.
+macro_rules! longer_curve {
+    ($module:ident, $curve:ident, $name:literal, $algorithm:expr, $hash:ty, $seed:literal) => {
+        mod $module {
+            use $curve::{FieldBytes, ProjectivePoint, Scalar};
+
+            use super::*;
+
+            fn key_of(point: &ProjectivePoint) -> PublicKey {
+                let point = point.to_affine();
+                let (x, y) = (text(&point.x()), text(&point.y()));
+                key(&format!(
+                    r#"{{"kty":"EC","crv":"{}","x":"{x}","y":"{y}"}}"#,
+                    $name
+                ))
+            }
+
+            fn hash(message: &[u8]) -> Scalar {
+                let digest = <$hash>::digest(message);
+                let mut number = FieldBytes::default();
+                let start = number.len() - digest.len();
+                number[start..].copy_from_slice(&digest);
+                Scalar::reduce(&number)
+            }
+
+            fn sign(secret: &Scalar, nonce: &Scalar, message: &[u8]) -> (Scalar, Scalar) {
+                let point = (ProjectivePoint::GENERATOR * nonce).to_affine();
+                let r = Scalar::reduce(&point.x());
+                (r, nonce.invert().unwrap() * (hash(message) + r * secret))
+            }
+
+            fn join(r: &Scalar, s: &Scalar) -> Vec<u8> {
+                [r.to_repr(), s.to_repr()].concat()
+            }
+
+            fn scalar(random: &mut Random) -> Scalar {
+                let mut number = FieldBytes::default();
+                let length = number.len();
+                number.copy_from_slice(&random.bytes::<66>()[..length]);
+                Scalar::reduce(&number)
+            }
+
+            #[test]
+            fn random_keys_and_messages() {
+                let mut random = Random($seed);
+                for round in 0..6 {
+                    let secret = scalar(&mut random);
+                    let key = key_of(&(ProjectivePoint::GENERATOR * secret));
+                    let tables = with_table(&key);
+                    for _ in 0..3 {
+                        let message = random.bytes::<77>();
+                        let (r, s) = sign(&secret, &scalar(&mut random), &message);
+                        for s in [s, -s] {
+                            let good = join(&r, &s);
+                            let verdict = agreed(&tables, &key, $algorithm, &message, &good);
+                            assert_eq!(verdict, Ok(()), "with s as with -s");
+                        }
+                        let noise = join(&scalar(&mut random), &scalar(&mut random));
+                        assert!(agreed(&tables, &key, $algorithm, &message, &noise).is_err());
+                    }
+                    if round == 0 {
+                        let (r, s) = sign(&secret, &scalar(&mut random), b"message");
+                        mutate(&tables, &key, $algorithm, b"message", &join(&r, &s), 41);
+                    }
+                }
+            }
+
+            #[test]
+            fn edge_scalars() {
+                let edges = [
+                    Scalar::ONE,
+                    Scalar::from(2_u64),
+                    Scalar::from(u64::MAX),
+                    -Scalar::ONE,
+                    Scalar::from(2_u64).invert().unwrap(),
+                ];
+                for secret in &edges {
+                    let key = key_of(&(ProjectivePoint::GENERATOR * secret));
+                    let tables = with_table(&key);
+                    for nonce in &edges {
+                        let (r, s) = sign(secret, nonce, b"edge");
+                        if !bool::from(s.is_zero()) {
+                            let good = join(&r, &s);
+                            let verdict = agreed(&tables, &key, $algorithm, b"edge", &good);
+                            assert_eq!(verdict, Ok(()));
+                        }
+                    }
+                    for r in &edges {
+                        agreed(&tables, &key, $algorithm, b"edge", &join(r, &edges[1])).ok();
+                    }
+                }
+            }
+
+            #[test]
+            fn the_identity_and_numbers_out_of_range_are_no_signature() {
+                let r = hash(b"identity");
+                let key = key_of(&-ProjectivePoint::GENERATOR);
+                let tables = with_table(&key);
+                let good = join(&r, &Scalar::ONE);
+                let verdict = agreed(&tables, &key, $algorithm, b"identity", &good);
+                assert_eq!(verdict, Err(SignatureError::Invalid));
+                let half = good.len() / 2;
+                for fill in [0_u8, 0xff] {
+                    for range in [0..half, half..good.len()] {
+                        let mut bad = good.clone();
+                        bad[range].fill(fill);
+                        let verdict = agreed(&tables, &key, $algorithm, b"identity", &bad);
+                        assert_eq!(verdict, Err(SignatureError::Malformed));
+                    }
+                }
+            }
+        }
+    };
+}
+
+longer_curve!(es384, p384, "P-384", Algorithm::Es384, sha2::Sha384, 3);
+longer_curve!(es512, p521, "P-521", Algorithm::Es512, sha2::Sha512, 4);
+
 mod ed25519 {
     use super::*;
 
@@ -471,6 +589,15 @@ mod ed25519 {
 mod rs256 {
     use super::*;
 
+    const RSA: [Algorithm; 6] = [
+        Algorithm::Rs256,
+        Algorithm::Rs384,
+        Algorithm::Rs512,
+        Algorithm::Ps256,
+        Algorithm::Ps384,
+        Algorithm::Ps512,
+    ];
+
     /// What a good signature's power is.
     fn encoded(message: &[u8], length: usize) -> Vec<u8> {
         let info = [
@@ -518,7 +645,9 @@ mod rs256 {
                     noise[..length - 1].to_vec(),
                     [&noise[..length], &[0]].concat(),
                 ] {
-                    assert!(agreed(&tables, &key, Algorithm::Rs256, b"m", &signature).is_err());
+                    for algorithm in RSA {
+                        assert!(agreed(&tables, &key, algorithm, b"m", &signature).is_err());
+                    }
                 }
                 assert!(!tables.has_table(&key));
             }
@@ -589,6 +718,143 @@ mod rs256 {
     }
 }
 
+/// By moduli that are forged as above, so that any encoding can be had as the power of a signature.
+mod pss {
+    use sha2::{Sha384, Sha512};
+
+    use super::*;
+
+    const HASHES: [(Algorithm, usize); 3] = [
+        (Algorithm::Ps256, 32),
+        (Algorithm::Ps384, 48),
+        (Algorithm::Ps512, 64),
+    ];
+
+    fn hash(length: usize, message: &[u8]) -> Vec<u8> {
+        match length {
+            32 => Sha256::digest(message).to_vec(),
+            48 => Sha384::digest(message).to_vec(),
+            _ => Sha512::digest(message).to_vec(),
+        }
+    }
+
+    /// EMSA-PSS-ENCODE (RFC 8017 section 9.1.1), before the mask where `spoil` may change the block.
+    fn encoded(bits: usize, length: usize, salt: &[u8], spoil: impl Fn(&mut [u8])) -> Vec<u8> {
+        let whole = bits.div_ceil(8);
+        let own = hash(length, &[&[0; 8], &hash(length, b"m")[..], salt].concat());
+        let mut block = vec![0; whole - length - 1];
+        let one = block.len() - salt.len() - 1;
+        block[one] = 1;
+        block[one + 1..].copy_from_slice(salt);
+        spoil(&mut block);
+        let mask: Vec<u8> = (0_u32..)
+            .flat_map(|counter| hash(length, &[&own[..], &counter.to_be_bytes()].concat()))
+            .take(block.len())
+            .collect();
+        for (byte, mask) in block.iter_mut().zip(mask) {
+            *byte ^= mask;
+        }
+        block[0] &= 0xff >> (whole * 8 - bits);
+        [block, own, vec![0xbc]].concat()
+    }
+
+    /// A key and a signature of it whose power is `encoding`. The modulus has `bits` bits; `None` where none was found.
+    fn forge(random: &mut Random, bits: usize, encoding: &[u8]) -> Option<(PublicKey, Vec<u8>)> {
+        let wide = |bytes: &[u8]| BoxedUint::from_be_slice(bytes, 4096).unwrap();
+        let length = bits.div_ceil(8);
+        (0..100).find_map(|_| {
+            let mut s = random.bytes::<171>();
+            // The cube has 4080 bits, or 4081, and is large enough to stay so.
+            (s[0], s[1]) = if bits == 4081 {
+                (1, 0x3c | s[1] & 3)
+            } else {
+                (0, s[1] | 0xfc)
+            };
+            s[170] = s[170] & 0xfe | (1 ^ encoding.last().unwrap() & 1);
+            let s = wide(&s);
+            let power = s.wrapping_mul(&s).wrapping_mul(&s);
+            let modulus = power.wrapping_sub(wide(encoding));
+            if usize::try_from(modulus.bits_vartime()).unwrap() != bits {
+                return None;
+            }
+            let (n, s) = (modulus.to_be_bytes(), s.to_be_bytes());
+            let n = text(&n[n.len() - length..]);
+            let key = key(&format!(r#"{{"kty":"RSA","n":"{n}","e":"Aw"}}"#));
+            Some((key, s[s.len() - length..].to_vec()))
+        })
+    }
+
+    /// What both say of a signature with this encoding, for one of the salts.
+    fn verdict(
+        random: &mut Random,
+        (algorithm, bits): (Algorithm, usize),
+        encode: impl Fn(&[u8]) -> Vec<u8>,
+    ) -> (Result<(), SignatureError>, PublicKey, Vec<u8>) {
+        loop {
+            let salt = random.bytes::<64>();
+            let Some((key, signature)) = forge(random, bits, &encode(&salt)) else {
+                continue;
+            };
+            let tables = Precomputed::default();
+            let verdict = agreed(&tables, &key, algorithm, b"m", &signature);
+            return (verdict, key, signature);
+        }
+    }
+
+    #[test]
+    fn encodings_under_moduli_of_both_lengths() {
+        let mut random = Random(8);
+        for bits in [4080, 4081] {
+            for (algorithm, length) in HASHES {
+                let what = (algorithm, bits);
+                let plain = |salt: &[u8]| encoded(bits - 1, length, &salt[..length], |_| ());
+                let (good, key, signature) = verdict(&mut random, what, plain);
+                assert_eq!(good, Ok(()), "{algorithm} {bits}");
+                let tables = Precomputed::default();
+                mutate(&tables, &key, algorithm, b"m", &signature, 401);
+                for (other, _) in HASHES {
+                    let verdict = agreed(&tables, &key, other, b"m", &signature);
+                    assert_eq!(verdict.is_ok(), other == algorithm, "{other}");
+                }
+                let refused = Err(SignatureError::Invalid);
+                // RFC 7518 section 3.5: no salt of another length, which plain PSS would take.
+                for other in [1, 20, length - 1] {
+                    let short = |salt: &[u8]| encoded(bits - 1, length, &salt[..other], |_| ());
+                    assert_eq!(
+                        verdict(&mut random, what, short).0,
+                        refused,
+                        "salt of {other}"
+                    );
+                }
+                let block = bits.div_ceil(8) - length - 2;
+                let one = block - length - 1;
+                for place in [1, one / 2, one - 1, one] {
+                    let spoilt = |salt: &[u8]| {
+                        encoded(bits - 1, length, &salt[..length], |block| {
+                            block[place] ^= 0x10
+                        })
+                    };
+                    assert_eq!(
+                        verdict(&mut random, what, spoilt).0,
+                        refused,
+                        "byte {place}"
+                    );
+                }
+                let trailer = |salt: &[u8]| {
+                    let mut encoding = plain(salt);
+                    *encoding.last_mut().unwrap() = 0xcc;
+                    encoding
+                };
+                assert_eq!(
+                    verdict(&mut random, what, trailer).0,
+                    refused,
+                    "another trailer"
+                );
+            }
+        }
+    }
+}
+
 mod bounds {
     use super::*;
 
@@ -614,11 +880,26 @@ mod bounds {
         assert_eq!(verdict, Ok(()));
     }
 
+    fn base_point_jwk<C: primeorder::PrimeCurveParams>(crv: &str) -> String {
+        let point = primeorder::ProjectivePoint::<C>::GENERATOR.to_affine();
+        let (x, y) = (text(&point.x()), text(&point.y()));
+        format!(r#"{{"kty":"EC","crv":"{crv}","x":"{x}","y":"{y}"}}"#)
+    }
+
     #[test]
     fn sizes_are_as_documented() {
         let (key, base) = sizes();
         assert!((8 << 10..=11 << 10).contains(&key), "{key}");
         assert!((32 << 10..=38 << 10).contains(&base), "{base}");
+        for (jwk, both) in [
+            (base_point_jwk::<p384::NistP384>("P-384"), 62..=70),
+            (base_point_jwk::<p521::NistP521>("P-521"), 52..=58),
+        ] {
+            let verifier = Precomputed::default();
+            verifier.prepare(&super::key(&jwk));
+            let kib = verifier.bytes() >> 10;
+            assert!(both.contains(&kib), "{jwk}: {kib} KiB");
+        }
         let verifier = Precomputed::default();
         verifier.prepare(&ed25519_key(&ED25519_BASEPOINT_POINT));
         assert!(

@@ -85,22 +85,32 @@ impl Shape {
     }
 }
 
+/// Words that hold the signs of the longest scalars, P-521's.
+const WORDS: usize = 9;
+
 /// A scalar as signs: bit `i` set says `+2^i`, else `-2^i`; all in all the scalar with its lowest bit set.
 struct Signs {
-    bits: [u64; 5],
+    bits: [u64; WORDS],
     is_even: bool,
 }
 
 impl Signs {
-    /// Of a little-endian scalar below `2^bits`, with `bits` at most 319.
+    /// Of a little-endian scalar below `2^bits`, with `bits` at most 575.
     ///
     /// For an odd `k` the signs are the bits of `(k + 2^bits - 1) / 2`, which is `k / 2` with bit `bits - 1` set.
-    fn of(scalar: &[u8; 32], bits: usize) -> Self {
-        let mut halved = [0_u64; 5];
+    fn of(scalar: &[u8], bits: usize) -> Self {
+        let mut words = [0_u64; WORDS];
+        let (whole, rest) = scalar.as_chunks::<8>();
+        let mut last = [0; 8];
+        for (place, byte) in last.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        for (word, bytes) in words.iter_mut().zip(whole.iter().chain([&last])) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let mut halved = [0_u64; WORDS];
         let mut above = 0;
-        let (words, _) = scalar.as_chunks::<8>();
         for (half, word) in halved.iter_mut().zip(words).rev() {
-            let word = u64::from_le_bytes(*word);
             *half = (word >> 1) | (above << 63);
             above = word & 1;
         }
@@ -141,7 +151,7 @@ impl Signs {
 
 /// The sum of points times scalars, each little-endian and within the bits of its comb. `None` never happens: tables are
 /// complete before they are used.
-pub(crate) fn sum<G: Group>(terms: &[(&Comb<G>, &[u8; 32])]) -> Option<G::Point> {
+pub(crate) fn sum<G: Group>(terms: &[(&Comb<G>, &[u8])]) -> Option<G::Point> {
     let signs: Vec<Signs> = terms
         .iter()
         .map(|(comb, scalar)| Signs::of(scalar, comb.shape.bits()))
@@ -336,7 +346,8 @@ mod tests {
             (u32::MAX, 77_777),
             (40_000, u32::MAX),
         ] {
-            let terms = [(&wide, &scalar(a.into())), (&narrow, &scalar(b.into()))];
+            let (first, second) = (scalar(a.into()), scalar(b.into()));
+            let terms = [(&wide, &first[..]), (&narrow, &second[..])];
             let expected = i128::from(a) + i128::from(b) * 1_000_003;
             assert_eq!(sum(&terms), Some(expected), "{a} {b}");
         }
@@ -348,10 +359,26 @@ mod tests {
         // 2^256 - 1 halved, then bit 263.
         assert_eq!(
             signs.bits,
-            [u64::MAX, u64::MAX, u64::MAX, u64::MAX >> 1, 1 << 7]
+            [
+                u64::MAX,
+                u64::MAX,
+                u64::MAX,
+                u64::MAX >> 1,
+                1 << 7,
+                0,
+                0,
+                0,
+                0
+            ]
         );
         assert!(!signs.is_even);
         assert!(Signs::of(&scalar(6), 8).is_even);
+        // P-521: 66 bytes, the last of which has one bit.
+        let mut longest = [0xff; 66];
+        longest[65] = 1;
+        let signs = Signs::of(&longest, 528);
+        assert_eq!(signs.bits[..8], [u64::MAX; 8]);
+        assert_eq!(signs.bits[8], 0xff | 1 << 15);
     }
 
     #[test]

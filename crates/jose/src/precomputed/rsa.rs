@@ -1,4 +1,4 @@
-//! RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017 section 8.2.2), with no more multiplications than the exponent asks for.
+//! RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC 8017 section 8), with no more multiplications than the exponent asks for.
 //!
 //! The Montgomery constants of the modulus are part of every parsed key; nothing else is worth keeping.
 
@@ -7,26 +7,50 @@ use crypto_bigint::modular::BoxedMontyForm;
 use rsa::RsaPublicKey;
 use rsa::traits::PublicKeyParts as _;
 
-/// `DigestInfo` of SHA-256 up to the hash (RFC 8017 section 9.2, note 1).
-const DIGEST_INFO: [u8; 19] = [
-    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
-    0x00, 0x04, 0x20,
-];
+#[cfg(feature = "more-algorithms")]
+use super::pss;
+use crate::algorithm::Algorithm;
+use crate::hash::Hash;
 
-/// Whether the key made this signature over a message with this hash. The signature is as long as the modulus.
-pub(crate) fn verify(key: &RsaPublicKey, hash: &[u8; 32], signature: &[u8]) -> bool {
-    let precision = key.n_bits_precision();
-    let Some(expected) = encode(hash, signature.len()) else {
+/// Whether the key made this signature. The signature is as long as the modulus.
+pub(crate) fn verify(
+    key: &RsaPublicKey,
+    algorithm: Algorithm,
+    signing_input: &[u8],
+    signature: &[u8],
+) -> bool {
+    let Some(hash) = Hash::of(algorithm) else {
         return false;
     };
-    let (Ok(signature), Ok(expected)) = (
-        BoxedUint::from_be_slice(signature, precision),
-        BoxedUint::from_be_slice(&expected, precision),
-    ) else {
-        return false;
-    };
+    let digest = hash.digest(signing_input);
+    let (length, precision) = (signature.len(), key.n_bits_precision());
+    match algorithm {
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => {
+            let Some(power) = power(key, signature) else {
+                return false;
+            };
+            // As many bytes as limbs hold; those beyond the length of the modulus are zero, because the number is below it.
+            let bytes = power.to_be_bytes();
+            let encoded = bytes.len().checked_sub(length);
+            encoded
+                .and_then(|zeros| bytes.get(zeros..))
+                .is_some_and(|encoded| {
+                    pss::verify(hash, digest.as_bytes(), encoded, key.n().bits_vartime())
+                })
+        }
+        // RFC 8017 section 8.2.2, note: what is compared is the whole encoding, made anew. Nothing is parsed.
+        _ => encode(hash, digest.as_bytes(), length)
+            .and_then(|expected| BoxedUint::from_be_slice(&expected, precision).ok())
+            .is_some_and(|expected| power(key, signature).is_some_and(|power| power == expected)),
+    }
+}
+
+/// RSAVP1 (RFC 8017 section 5.2.2): the signature raised to the public exponent. `None` for one that is not below the modulus.
+fn power(key: &RsaPublicKey, signature: &[u8]) -> Option<BoxedUint> {
+    let signature = BoxedUint::from_be_slice(signature, key.n_bits_precision()).ok()?;
     if signature >= **key.n() {
-        return false;
+        return None;
     }
     let base = BoxedMontyForm::new(signature, key.n_params());
     let exponent = key.e();
@@ -37,13 +61,28 @@ pub(crate) fn verify(key: &RsaPublicKey, hash: &[u8; 32], signature: &[u8]) -> b
             power = power.mul(&base);
         }
     }
-    // RFC 8017 section 8.2.2, note: what is compared is the whole encoding, made anew. Nothing is parsed.
-    power.retrieve() == expected
+    Some(power.retrieve())
+}
+
+/// `DigestInfo` up to the hash (RFC 8017 section 9.2, note 1).
+const fn digest_info(hash: Hash) -> [u8; 19] {
+    let (whole, identifier, length) = match hash {
+        Hash::Sha256 => (0x31, 0x01, 0x20),
+        #[cfg(feature = "more-algorithms")]
+        Hash::Sha384 => (0x41, 0x02, 0x30),
+        #[cfg(feature = "more-algorithms")]
+        Hash::Sha512 => (0x51, 0x03, 0x40),
+    };
+    [
+        0x30, whole, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02,
+        identifier, 0x05, 0x00, 0x04, length,
+    ]
 }
 
 /// EMSA-PKCS1-v1_5 (RFC 8017 section 9.2): `00 01 ff … ff 00 DigestInfo`. `None` where it does not fit.
-fn encode(hash: &[u8; 32], length: usize) -> Option<Vec<u8>> {
-    let tail = DIGEST_INFO.len().checked_add(hash.len())?;
+fn encode(hash: Hash, digest: &[u8], length: usize) -> Option<Vec<u8>> {
+    let info = digest_info(hash);
+    let tail = info.len().checked_add(digest.len())?;
     let padding = length.checked_sub(tail)?.checked_sub(3)?;
     if padding < 8 {
         return None;
@@ -52,7 +91,7 @@ fn encode(hash: &[u8; 32], length: usize) -> Option<Vec<u8>> {
     encoded.extend([0, 1]);
     encoded.resize(padding.saturating_add(2), 0xff);
     encoded.push(0);
-    encoded.extend(DIGEST_INFO);
-    encoded.extend(hash);
+    encoded.extend(info);
+    encoded.extend(digest);
     Some(encoded)
 }

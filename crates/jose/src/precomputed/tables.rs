@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::comb::{Comb, Group, Growing};
-use super::{ed25519, p256};
+use super::ed25519;
+use super::weierstrass::{self, Points};
 use crate::public_key::{Material, PublicKey};
 
 /// How many good verifications without a table buy one key the place of another. A table costs as much to make as one or
@@ -18,6 +19,10 @@ const MISSES_PER_EVICTION: u32 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Whose {
     P256Base,
+    #[cfg(feature = "more-algorithms")]
+    P384Base,
+    #[cfg(feature = "more-algorithms")]
+    P521Base,
     Ed25519Base,
     Key([u8; 32]),
 }
@@ -30,12 +35,20 @@ impl Whose {
 
 /// A finished table.
 pub(crate) enum Table {
-    P256(Comb<p256::P256>),
+    P256(Comb<Points<p256::NistP256>>),
+    #[cfg(feature = "more-algorithms")]
+    P384(Comb<Points<p384::NistP384>>),
+    #[cfg(feature = "more-algorithms")]
+    P521(Comb<Points<p521::NistP521>>),
     Ed25519(Comb<ed25519::Edwards>),
 }
 
 enum Making {
-    P256(Growing<p256::P256>),
+    P256(Growing<Points<p256::NistP256>>),
+    #[cfg(feature = "more-algorithms")]
+    P384(Growing<Points<p384::NistP384>>),
+    #[cfg(feature = "more-algorithms")]
+    P521(Growing<Points<p521::NistP521>>),
     Ed25519(Growing<ed25519::Edwards>),
 }
 
@@ -218,9 +231,21 @@ fn begin(material: &Material) -> Option<(Planned, Making)> {
     match material {
         Material::Rsa { .. } => None,
         Material::P256(key) => Some((
-            Planned::new(Whose::P256Base, Making::P256(p256::grow_base())),
-            Making::P256(p256::grow_key(key)),
+            Planned::new(Whose::P256Base, Making::P256(weierstrass::grow_base())),
+            Making::P256(weierstrass::grow_key(key)),
         )),
+        #[cfg(feature = "more-algorithms")]
+        Material::P384(key) => Some((
+            Planned::new(Whose::P384Base, Making::P384(weierstrass::grow_base())),
+            Making::P384(weierstrass::grow_key(key)),
+        )),
+        #[cfg(feature = "more-algorithms")]
+        Material::P521(key) => Some((
+            Planned::new(Whose::P521Base, Making::P521(weierstrass::grow_base())),
+            Making::P521(weierstrass::grow_key(key)),
+        )),
+        #[cfg(feature = "more-algorithms")]
+        Material::MlDsa(_) => None,
         Material::Ed25519(key) => Some((
             Planned::new(Whose::Ed25519Base, Making::Ed25519(ed25519::grow_base())),
             Making::Ed25519(ed25519::grow_key(key)?),
@@ -251,6 +276,10 @@ impl Making {
         }
         match self {
             Self::P256(growing) => of(growing),
+            #[cfg(feature = "more-algorithms")]
+            Self::P384(growing) => of(growing),
+            #[cfg(feature = "more-algorithms")]
+            Self::P521(growing) => of(growing),
             Self::Ed25519(growing) => of(growing),
         }
     }
@@ -258,6 +287,10 @@ impl Making {
     fn step(&mut self) -> Option<u64> {
         match self {
             Self::P256(growing) => growing.step(),
+            #[cfg(feature = "more-algorithms")]
+            Self::P384(growing) => growing.step(),
+            #[cfg(feature = "more-algorithms")]
+            Self::P521(growing) => growing.step(),
             Self::Ed25519(growing) => growing.step(),
         }
     }
@@ -265,6 +298,10 @@ impl Making {
     fn finish(self) -> Option<Table> {
         match self {
             Self::P256(growing) => growing.finish().map(Table::P256),
+            #[cfg(feature = "more-algorithms")]
+            Self::P384(growing) => growing.finish().map(Table::P384),
+            #[cfg(feature = "more-algorithms")]
+            Self::P521(growing) => growing.finish().map(Table::P521),
             Self::Ed25519(growing) => growing.finish().map(Table::Ed25519),
         }
     }

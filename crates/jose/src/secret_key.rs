@@ -1,0 +1,249 @@
+//! A secret shared with an issuer, and the HMACs that it checks (RFC 7518 section 3.2).
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use sha2::{Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
+
+use crate::algorithm::Algorithm;
+use crate::error::SignatureError;
+
+/// Longest secret, in bytes. Far more than any hash can use.
+const LONGEST: usize = 4096;
+
+/// A secret for HMACs. It is never logged, wiped when it is dropped, and made from configuration only: no key set gives one.
+pub struct SecretKey {
+    kid: Option<Box<str>>,
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+/// How the bytes of a secret are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SecretEncoding {
+    /// The bytes themselves, such as the characters of a text.
+    #[default]
+    Text,
+    /// Base64 with padding (RFC 4648 section 4).
+    Base64,
+    /// Base64url without padding (RFC 4648 section 5), as in the `k` of a JWK.
+    Base64url,
+}
+
+/// Why bytes are no secret. The bytes are not in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretKeyError {
+    /// Not in the encoding that was named.
+    Encoding,
+    /// Longer than 4,096 bytes.
+    TooLong,
+}
+
+impl SecretKey {
+    /// Reads a secret.
+    ///
+    /// # Errors
+    /// [`SecretKeyError`]. One that is too short for an algorithm is told by [`SecretKey::allows`].
+    pub fn read(
+        kid: Option<&str>,
+        written: &[u8],
+        encoding: SecretEncoding,
+    ) -> Result<Self, SecretKeyError> {
+        // Decoded, a secret is not longer than it is written.
+        if written.len() > 2 * LONGEST {
+            return Err(SecretKeyError::TooLong);
+        }
+        let decoded = match encoding {
+            SecretEncoding::Text => Ok(written.to_vec()),
+            SecretEncoding::Base64 => STANDARD.decode(written),
+            SecretEncoding::Base64url => URL_SAFE_NO_PAD.decode(written),
+        };
+        let bytes = Zeroizing::new(decoded.map_err(|_| SecretKeyError::Encoding)?);
+        if bytes.len() > LONGEST {
+            return Err(SecretKeyError::TooLong);
+        }
+        Ok(Self {
+            kid: kid.map(Box::from),
+            bytes,
+        })
+    }
+
+    /// The `kid` of its tokens.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Whether it may check this algorithm: an HMAC whose hash is not longer than the secret (RFC 7518 section 3.2).
+    #[must_use]
+    pub fn allows(&self, algorithm: Algorithm) -> bool {
+        hash_bytes(algorithm).is_some_and(|least| self.bytes.len() >= least)
+    }
+
+    /// Checks an HMAC, in time that does not depend on how much of it is right.
+    ///
+    /// # Errors
+    /// [`SignatureError::KeyMismatch`] for any other algorithm or too short a secret, [`SignatureError::Malformed`] for another
+    /// length than the hash's, [`SignatureError::Invalid`] for the HMAC of another secret or input.
+    pub fn verify(
+        &self,
+        algorithm: Algorithm,
+        signing_input: &[u8],
+        tag: &[u8],
+    ) -> Result<(), SignatureError> {
+        if !self.allows(algorithm) {
+            return Err(SignatureError::KeyMismatch);
+        }
+        if hash_bytes(algorithm) != Some(tag.len()) {
+            return Err(SignatureError::Malformed);
+        }
+        match algorithm {
+            Algorithm::Hs256 => self.check::<Hmac<Sha256>>(signing_input, tag),
+            Algorithm::Hs384 => self.check::<Hmac<Sha384>>(signing_input, tag),
+            Algorithm::Hs512 => self.check::<Hmac<Sha512>>(signing_input, tag),
+            _ => Err(SignatureError::KeyMismatch),
+        }
+    }
+
+    fn check<M: Mac + KeyInit>(&self, input: &[u8], tag: &[u8]) -> Result<(), SignatureError> {
+        let mut mac = M::new_from_slice(&self.bytes).map_err(|_| SignatureError::KeyMismatch)?;
+        mac.update(input);
+        // Compared by `subtle`.
+        mac.verify_slice(tag).map_err(|_| SignatureError::Invalid)
+    }
+}
+
+/// Bytes of an HMAC and of the shortest secret for it. `None` for what is no HMAC.
+const fn hash_bytes(algorithm: Algorithm) -> Option<usize> {
+    match algorithm {
+        Algorithm::Hs256 => Some(32),
+        Algorithm::Hs384 => Some(48),
+        Algorithm::Hs512 => Some(64),
+        _ => None,
+    }
+}
+
+/// Without the secret, and without its length.
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretKey")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SecretKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Encoding => "is not in the encoding that `encoding` names",
+            Self::TooLong => "is longer than 4096 bytes",
+        })
+    }
+}
+
+impl std::error::Error for SecretKeyError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    fn secret(bytes: &[u8]) -> SecretKey {
+        SecretKey::read(None, bytes, SecretEncoding::Text).unwrap()
+    }
+
+    /// RFC 7515 appendix A.1.
+    #[test]
+    fn the_figure_of_rfc_7515_verifies() {
+        let key = SecretKey::read(
+            Some("a"),
+            b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+            SecretEncoding::Base64url,
+        )
+        .unwrap();
+        let input = b"eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
+            eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+        let tag = crate::base64url::decode(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk").unwrap();
+        assert_eq!(key.verify(Algorithm::Hs256, input, &tag), Ok(()));
+        assert_eq!(key.kid(), Some("a"));
+        for place in 0..tag.len() {
+            let mut bad = tag.clone();
+            bad[place] ^= 1;
+            let verdict = key.verify(Algorithm::Hs256, input, &bad);
+            assert_eq!(verdict, Err(SignatureError::Invalid), "{place}");
+        }
+        for length in [0, 1, 16, 31] {
+            let verdict = key.verify(Algorithm::Hs256, input, &tag[..length]);
+            assert_eq!(verdict, Err(SignatureError::Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_as_long_as_the_hash_or_of_no_use() {
+        let hmacs = [
+            (Algorithm::Hs256, 32),
+            (Algorithm::Hs384, 48),
+            (Algorithm::Hs512, 64),
+        ];
+        for (algorithm, least) in hmacs {
+            let (short, enough) = (secret(&vec![7; least - 1]), secret(&vec![7; least]));
+            assert!(!short.allows(algorithm), "{algorithm}");
+            assert!(enough.allows(algorithm), "{algorithm}");
+            let verdict = short.verify(algorithm, b"", &vec![0; least]);
+            assert_eq!(verdict, Err(SignatureError::KeyMismatch), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_secret_checks_nothing_but_hmacs() {
+        let key = secret(&[7; 512]);
+        for algorithm in Algorithm::ALL {
+            assert_eq!(key.allows(algorithm), algorithm.is_symmetric());
+            if !algorithm.is_symmetric() {
+                let verdict = key.verify(algorithm, b"", &[0; 64]);
+                assert_eq!(verdict, Err(SignatureError::KeyMismatch), "{algorithm}");
+            }
+        }
+    }
+
+    #[test]
+    fn encodings_are_read_strictly() {
+        let read = |text: &str, encoding| SecretKey::read(None, text.as_bytes(), encoding);
+        let bytes = vec![0xfb; 48];
+        for (text, encoding) in [
+            (fixture::encode(&bytes), SecretEncoding::Base64url),
+            (STANDARD.encode(&bytes), SecretEncoding::Base64),
+        ] {
+            assert_eq!(*read(&text, encoding).unwrap().bytes, bytes);
+            for spoilt in [format!("{text}\n"), format!(" {text}"), format!("{text}=")] {
+                assert_eq!(
+                    read(&spoilt, encoding).err(),
+                    Some(SecretKeyError::Encoding),
+                    "{spoilt:?}"
+                );
+            }
+        }
+        assert_eq!(
+            read("+/+/", SecretEncoding::Base64url).err(),
+            Some(SecretKeyError::Encoding)
+        );
+        assert_eq!(
+            read(&"a".repeat(4097), SecretEncoding::Text).err(),
+            Some(SecretKeyError::TooLong)
+        );
+        assert_eq!(
+            read(&"a".repeat(8193), SecretEncoding::Base64).err(),
+            Some(SecretKeyError::TooLong)
+        );
+    }
+
+    #[test]
+    fn no_secret_is_printed() {
+        let key = SecretKey::read(Some("kid"), &[b'x'; 40], SecretEncoding::Text).unwrap();
+        let shown = format!("{key:?}");
+        assert!(shown.contains("kid") && !shown.contains("xx") && !shown.contains("120"));
+    }
+}
