@@ -41,7 +41,8 @@ pub(crate) const fn answer_of(reason: Reason) -> (u16, Challenge) {
         R::CredentialMissing | R::CredentialSchemeUnsupported => (401, Challenge::Bare),
         // RFC 6750 section 3.1: "expired, revoked, malformed, or invalid for other reasons".
         R::TokenTooLarge | R::TokenMalformed | R::TokenEncrypted => (401, INVALID_TOKEN),
-        R::TokenHeaderRefused | R::AlgorithmRefused | R::TokenTypeRefused => (401, INVALID_TOKEN),
+        R::TokenHeaderRefused | R::TokenTypeRefused => (401, INVALID_TOKEN),
+        R::AlgorithmRefused | R::AlgorithmRetired => (401, INVALID_TOKEN),
         R::ClaimsMalformed | R::ClaimMissing => (401, INVALID_TOKEN),
         R::IssuerUnknown | R::IssuerNotAccepted | R::AudienceNotAccepted => (401, INVALID_TOKEN),
         R::TokenExpired | R::TokenNotYetValid | R::TokenIssuedAhead => (401, INVALID_TOKEN),

@@ -1,5 +1,6 @@
 //! The configuration: one document, parsed and checked whole before anything uses it.
 
+mod algorithms;
 mod anchor;
 #[cfg_attr(
     not(feature = "answers"),
@@ -10,6 +11,7 @@ mod anchor;
 )]
 mod cors;
 mod credentials;
+mod environment;
 #[cfg_attr(
     not(feature = "answers"),
     allow(
@@ -31,6 +33,8 @@ mod limits;
     )
 )]
 mod metadata;
+#[cfg_attr(not(feature = "more-algorithms"), path = "config/without_secrets.rs")]
+mod secrets;
 mod telling;
 mod tenants;
 #[cfg_attr(
@@ -48,17 +52,22 @@ use std::rc::Rc;
 use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
+use crate::time::UnixTime;
 use crate::trace::Trace;
 
+pub(crate) use algorithms::Accepted;
 pub(crate) use anchor::Anchor;
 pub(crate) use cors::{Cors, Preflight};
 pub(crate) use credentials::{At, Credentials, Role};
+pub use environment::Environment;
+use environment::NoEnvironment;
 pub(crate) use filter_state::{FilterState, Told};
 pub(crate) use identity_headers::{Chosen, Encoding, IdentityHeader, IdentityHeaders, Source};
 use issuers::{Issuers, MOST_TEMPLATES};
 pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
+pub(crate) use secrets::Secrets;
 pub(crate) use telling::Telling;
 
 /// Which decisions get a line in the log.
@@ -97,11 +106,19 @@ impl Config {
     /// # Errors
     /// Every mistake in it, each with its field path and, from YAML, line and column.
     pub fn parse(text: &[u8]) -> Result<Self, Problems> {
+        Self::parse_in(text, &NoEnvironment)
+    }
+
+    /// As [`Config::parse`], with the variables that the document may name.
+    ///
+    /// # Errors
+    /// Every mistake in it; a variable that is missing is one.
+    pub fn parse_in(text: &[u8], environment: &dyn Environment) -> Result<Self, Problems> {
         let sink = Sink::new();
         let tree = document::parse(text, &sink);
         let config = tree
             .as_ref()
-            .and_then(|tree| read(&mut Section::root(tree, &sink)?));
+            .and_then(|tree| read(&mut Section::root(tree, &sink)?, environment));
         if config.is_none() && sink.count() == 0 {
             // INVARIANT: no configuration without a reason. A reader that gave up silently is a defect, and denies.
             sink.report("", None, "the document could not be read", None);
@@ -122,7 +139,7 @@ impl Config {
     pub fn fetched_issuers(&self) -> impl Iterator<Item = &str> {
         self.anchors.iter().filter_map(|anchor| match &anchor.keys {
             KeySource::Fetched(_) => Some(&*anchor.issuer),
-            KeySource::Inline(_) => None,
+            KeySource::Inline(_) | KeySource::Secrets(_) => None,
         })
     }
 
@@ -130,7 +147,7 @@ impl Config {
     pub fn clusters(&self) -> impl Iterator<Item = &str> {
         let origins = self.anchors.iter().flat_map(|anchor| match &anchor.keys {
             KeySource::Fetched(origins) => origins.as_slice(),
-            KeySource::Inline(_) => &[],
+            KeySource::Inline(_) | KeySource::Secrets(_) => &[],
         });
         origins.flat_map(|origin| origin.clusters())
     }
@@ -138,6 +155,15 @@ impl Config {
     /// Whether decisions are told to the access log and later filters.
     pub fn has_filter_state(&self) -> bool {
         !self.filter_state.is_empty()
+    }
+
+    /// The algorithms that have ended, each with its issuer: tokens of them are refused.
+    pub fn retired_algorithms(&self, now: UnixTime) -> impl Iterator<Item = (&str, &'static str)> {
+        self.anchors.iter().flat_map(move |anchor| {
+            let ended = anchor.algorithms.iter();
+            let ended = ended.filter(move |one| one.until.is_some_and(|until| now >= until));
+            ended.map(|one| (&*anchor.issuer, one.algorithm.name()))
+        })
     }
 
     /// Whether the host's own crypto may verify signatures, where the adapter finds it good.
@@ -171,9 +197,9 @@ fn unread() -> Problems {
     }
 }
 
-fn read(document: &mut Section<'_>) -> Option<Config> {
+fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Config> {
     let version = document.required("version", |field| field.integer(1..=1));
-    let anchors = document.required("issuers", read_anchors);
+    let anchors = document.required("issuers", |field| read_anchors(field, environment));
     let names = document
         .field("issuers")
         .map(|field| issuer_names(&field))
@@ -222,14 +248,14 @@ fn read(document: &mut Section<'_>) -> Option<Config> {
     })
 }
 
-fn read_anchors(field: &Field<'_>) -> Option<Vec<Rc<Anchor>>> {
+fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<Rc<Anchor>>> {
     let mut anchors: Vec<Rc<Anchor>> = Vec::new();
     let mut templates: usize = 0;
     // An empty list is meant where every route is anonymous; nothing can be verified then.
     for item in field.list()? {
         let Some(anchor) = item
             .section()
-            .and_then(|mut section| anchor::read(&mut section, anchors.len()))
+            .and_then(|mut section| anchor::read(&mut section, anchors.len(), environment))
         else {
             continue;
         };

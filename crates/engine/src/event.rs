@@ -49,6 +49,15 @@ impl Outcome {
             field(&mut line, "subject", identity.subject(), SUBJECT);
             field(&mut line, "client", identity.client(), CLIENT);
             field(&mut line, "jti", identity.jwt_id(), JWT_ID);
+            let algorithm = identity.algorithm();
+            line.push_str(r#","alg":""#);
+            line.push_str(algorithm.algorithm.name());
+            line.push('"');
+            if let Some(until) = algorithm.until {
+                line.push_str(r#","alg_until":""#);
+                until.push(&mut line);
+                line.push('"');
+            }
         } else {
             field(
                 &mut line,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use portcullis_jose::{Claims, CompactJws, SignatureError, Validity, Verifier};
 use serde_json::{Map, Value};
 
-use crate::config::{Anchor, Config};
+use crate::config::{Accepted, Anchor, Config, Secrets};
 use crate::identity_values::{self, NamedValue, Unfit, Values};
 use crate::keys::{Life, LivingKey};
 use crate::reason::Reason;
@@ -14,7 +14,8 @@ use crate::time::UnixTime;
 
 /// What a token said whose signature was verified by a key of the issuer that it names.
 ///
-/// INVARIANT: [`Identity::verify`] is the only way to one, and it verifies the signature itself.
+/// INVARIANT: [`Identity::verify`] and [`Identity::verify_by_secret`] are the only ways to one, and they verify the signature
+/// themselves.
 #[derive(Debug)]
 pub(crate) struct Identity {
     anchor: Rc<Anchor>,
@@ -22,6 +23,7 @@ pub(crate) struct Identity {
     issuer: Rc<str>,
     tenant: Option<Box<str>>,
     slot: usize,
+    algorithm: Accepted,
     validity: Validity,
     subject: Option<Box<str>>,
     client: Option<Box<str>>,
@@ -47,6 +49,8 @@ pub(crate) struct Unverified<'t> {
     pub(crate) tenant: Option<Box<str>>,
     /// The place of the issuer's keys in the guard.
     pub(crate) slot: usize,
+    /// The configuration's word on the token's `alg`.
+    pub(crate) algorithm: Accepted,
     pub(crate) jws: CompactJws<'t>,
     pub(crate) claims: Claims,
     pub(crate) scopes: Vec<String>,
@@ -76,11 +80,30 @@ impl Identity {
             }
         }
         let life = life.ok_or(last)?;
+        Ok(Self::of(token, life, config))
+    }
+
+    /// Checks the HMAC of `token` by the first of the issuer's secrets that can. They live as long as the configuration.
+    ///
+    /// # Errors
+    /// Why the last secret did not, or `None` where none may have made it.
+    pub(crate) fn verify_by_secret(
+        token: Unverified<'_>,
+        secrets: &Secrets,
+        config: &Config,
+    ) -> Result<Self, Option<SignatureError>> {
+        secrets.verify(&token.jws)?;
+        Ok(Self::of(token, Life::lasting(), config))
+    }
+
+    /// INVARIANT: called with a token whose signature was just verified.
+    fn of(token: Unverified<'_>, life: Rc<Life>, config: &Config) -> Self {
         let Unverified {
             issuer,
             tenant,
             slot,
             anchor,
+            algorithm,
             claims,
             scopes,
             ..
@@ -134,11 +157,12 @@ impl Identity {
                     .map(|(_, value)| string_bytes(value).saturating_add(16))
                     .fold(16, usize::saturating_add)
             }));
-        Ok(Self {
+        Self {
             anchor,
             issuer,
             tenant,
             slot,
+            algorithm,
             validity,
             subject,
             client,
@@ -151,7 +175,12 @@ impl Identity {
             state,
             life,
             heap_bytes,
-        })
+        }
+    }
+
+    /// What verified it, and until when that is accepted.
+    pub(crate) const fn algorithm(&self) -> Accepted {
+        self.algorithm
     }
 
     pub(crate) const fn anchor(&self) -> &Rc<Anchor> {

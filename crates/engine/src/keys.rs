@@ -61,6 +61,8 @@ impl IssuerKeys {
             feeds: match source {
                 KeySource::Inline(set) => vec![Feed::inline(set.clone())],
                 KeySource::Fetched(origins) => origins.iter().map(Feed::fetched).collect(),
+                // An empty set, always usable: a secret is no key of a set.
+                KeySource::Secrets(_) => vec![Feed::inline(KeySet::default())],
             },
             contradictory: BTreeSet::new(),
         }

@@ -69,7 +69,7 @@ mod verified;
 mod waiting;
 
 pub use call::{Call, FlightId, Outgoing, Reply, WaiterId};
-pub use config::Config;
+pub use config::{Config, Environment};
 pub use event_id::EventId;
 pub use forward::{Edits, Forward};
 pub use guard::{Guard, GuardOptions, Work};

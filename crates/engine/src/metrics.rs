@@ -56,6 +56,8 @@ events! {
     VerifySoftware = "verify.software";
     /// The host's own crypto was asked and gave no answer; the filter verified instead.
     VerifyHostFailed = "verify.host_failed";
+    /// A request came with a good token of an algorithm that its issuer is leaving behind (`until`).
+    AlgorithmRetiring = "algorithm.retiring";
     /// A key set was fetched and taken into use.
     KeysLoaded = "keys.fetch.loaded";
     /// A fetch of a key set timed out.

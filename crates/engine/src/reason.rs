@@ -156,6 +156,8 @@ reasons! {
     TokenHeaderRefused = "token_header_refused", Deny, Credential;
     /// The token's `alg` is `none`, unknown, or not among this issuer's `algorithms`.
     AlgorithmRefused = "algorithm_refused", Deny, Credential;
+    /// The token's `alg` was accepted until a time that has passed (`algorithms`, `until`): its issuer signs by another now.
+    AlgorithmRetired = "algorithm_retired", Deny, Credential;
     /// The token's `typ` is not that of an access token, or not the `token_type` that the issuer entry demands.
     TokenTypeRefused = "token_type_refused", Deny, Credential;
     /// The claims are no strict JSON object or a registered claim has the wrong type: the cause says which.

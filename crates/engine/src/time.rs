@@ -10,6 +10,66 @@ use crate::digits::push_decimal;
 pub struct UnixTime(u64);
 
 impl UnixTime {
+    /// Reads RFC 3339: `2027-03-31T00:00:00Z`, also with a fraction or an offset. `None` for anything else, and for what lies
+    /// before 1970 or in a leap second.
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "days-from-civil on numbers of at most four digits"
+    )]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (date, rest) = text.split_at_checked(10)?;
+        let (time, rest) = rest.split_at_checked(9)?;
+        let (fraction, zone) = match rest.strip_prefix('.') {
+            Some(rest) => rest.split_at_checked(rest.find(['Z', '+', '-'])?)?,
+            None => ("0", rest),
+        };
+        let [year, month, day] = numbers(date, [4, 2, 2], '-')?;
+        let [hour, minute, second] = numbers(time.strip_prefix('T')?, [2, 2, 2], ':')?;
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let last = match month {
+            2 => 28 + i64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            1..=12 => 31,
+            _ => return None,
+        };
+        if !(1..=last).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        if !is_digits(fraction) || fraction.len() > 9 {
+            return None;
+        }
+        let offset = match zone.strip_prefix(['+', '-']) {
+            None if zone == "Z" => 0,
+            None => return None,
+            Some(digits) => {
+                let [hours, minutes] = numbers(digits, [2, 2], ':')?;
+                if hours > 23 || minutes > 59 {
+                    return None;
+                }
+                let seconds = (hours * 60 + minutes) * 60;
+                if zone.starts_with('-') {
+                    -seconds
+                } else {
+                    seconds
+                }
+            }
+        };
+        // Howard Hinnant's days_from_civil.
+        let (year, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year - 1, month + 9)
+        };
+        let (era, yoe) = (year.div_euclid(400), year.rem_euclid(400));
+        let day = (153 * month + 2) / 5 + day - 1;
+        let days = era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + day - 719_468;
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second - offset;
+        let nanos: u64 = format!("{fraction:0<9}").parse().ok()?;
+        let whole = Self::from_secs(u64::try_from(seconds).ok()?);
+        Some(whole.after(Duration::from_nanos(nanos)))
+    }
+
     /// From nanoseconds since the epoch, as `proxy_get_current_time_nanoseconds` gives them.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
@@ -57,6 +117,20 @@ impl UnixTime {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+}
+
+/// Numbers of so many digits each, and the character between them.
+fn numbers<const N: usize>(text: &str, digits: [usize; N], between: char) -> Option<[i64; N]> {
+    let mut numbers = [0; N];
+    let mut parts = text.split(between);
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part = parts.next()?;
+        if part.len() != digits || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        *number = part.parse().ok()?;
+    }
+    parts.next().is_none().then_some(numbers)
 }
 
 impl UnixTime {
@@ -122,6 +196,50 @@ mod tests {
             UnixTime::from_nanos(u64::MAX).to_string(),
             "2554-07-21T23:34:33.709Z"
         );
+    }
+
+    #[test]
+    fn reads_what_it_displays() {
+        for millis in [0, 951_782_400_000, 1_709_251_199_999, 4_107_542_400_000] {
+            let time = UnixTime::from_millis(millis);
+            assert_eq!(UnixTime::parse(&time.to_string()), Some(time));
+        }
+        for (text, millis) in [
+            ("2027-03-31T00:00:00Z", 1_806_451_200_000),
+            ("2027-03-31T02:30:00+02:30", 1_806_451_200_000),
+            ("2027-03-30T23:00:00.5-01:00", 1_806_451_200_500),
+        ] {
+            assert_eq!(UnixTime::parse(text), Some(UnixTime::from_millis(millis)));
+        }
+    }
+
+    #[test]
+    fn reads_nothing_else() {
+        for text in [
+            "",
+            "2027-03-31",
+            "2027-03-31T00:00:00",
+            "2027-03-31 00:00:00Z",
+            "2027-3-31T00:00:00Z",
+            "2027-02-29T00:00:00Z",
+            "2027-13-01T00:00:00Z",
+            "2027-00-01T00:00:00Z",
+            "2027-01-00T00:00:00Z",
+            "2027-01-01T24:00:00Z",
+            "2027-01-01T00:60:00Z",
+            "2027-01-01T00:00:60Z",
+            "2027-01-01T00:00:00.Z",
+            "2027-01-01T00:00:00z",
+            "2027-01-01T00:00:00+0100",
+            "2027-01-01T00:00:00+24:00",
+            "2027-01-01T00:00:00ZZ",
+            "1969-12-31T23:59:59Z",
+            "+027-01-01T00:00:00Z",
+            "2027-01-01T00:00:00.0000000001Z",
+            "2027-01-01T00:00:00é",
+        ] {
+            assert_eq!(UnixTime::parse(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -33,6 +33,10 @@ impl Verified {
         if !identity.is_alive() {
             return refuse(Reason::KeyUnknown.into());
         }
+        // On every request: a token that was verified before its algorithm ended is good no longer.
+        if identity.algorithm().until.is_some_and(|until| now >= until) {
+            return refuse(Reason::AlgorithmRetired.into());
+        }
         let anchor = identity.anchor();
         let leeway = u64::try_from(anchor.leeway.as_millis()).unwrap_or(0);
         if let Err(error) = identity.validity().check(now.as_millis(), leeway) {

@@ -43,23 +43,24 @@ pub enum SecretKeyError {
 }
 
 impl SecretKey {
-    /// Reads a secret.
+    /// Reads a secret. What it was written in is wiped too.
     ///
     /// # Errors
     /// [`SecretKeyError`]. One that is too short for an algorithm is told by [`SecretKey::allows`].
     pub fn read(
         kid: Option<&str>,
-        written: &[u8],
+        written: Vec<u8>,
         encoding: SecretEncoding,
     ) -> Result<Self, SecretKeyError> {
+        let written = Zeroizing::new(written);
         // Decoded, a secret is not longer than it is written.
         if written.len() > 2 * LONGEST {
             return Err(SecretKeyError::TooLong);
         }
         let decoded = match encoding {
             SecretEncoding::Text => Ok(written.to_vec()),
-            SecretEncoding::Base64 => STANDARD.decode(written),
-            SecretEncoding::Base64url => URL_SAFE_NO_PAD.decode(written),
+            SecretEncoding::Base64 => STANDARD.decode(&*written),
+            SecretEncoding::Base64url => URL_SAFE_NO_PAD.decode(&*written),
         };
         let bytes = Zeroizing::new(decoded.map_err(|_| SecretKeyError::Encoding)?);
         if bytes.len() > LONGEST {
@@ -152,7 +153,7 @@ mod tests {
     use crate::fixture;
 
     fn secret(bytes: &[u8]) -> SecretKey {
-        SecretKey::read(None, bytes, SecretEncoding::Text).unwrap()
+        SecretKey::read(None, bytes.to_vec(), SecretEncoding::Text).unwrap()
     }
 
     /// RFC 7515 appendix A.1.
@@ -160,7 +161,8 @@ mod tests {
     fn the_figure_of_rfc_7515_verifies() {
         let key = SecretKey::read(
             Some("a"),
-            b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+            b"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow"
+                .to_vec(),
             SecretEncoding::Base64url,
         )
         .unwrap();
@@ -211,7 +213,7 @@ mod tests {
 
     #[test]
     fn encodings_are_read_strictly() {
-        let read = |text: &str, encoding| SecretKey::read(None, text.as_bytes(), encoding);
+        let read = |text: &str, encoding| SecretKey::read(None, text.as_bytes().to_vec(), encoding);
         let bytes = vec![0xfb; 48];
         for (text, encoding) in [
             (fixture::encode(&bytes), SecretEncoding::Base64url),
@@ -242,7 +244,7 @@ mod tests {
 
     #[test]
     fn no_secret_is_printed() {
-        let key = SecretKey::read(Some("kid"), &[b'x'; 40], SecretEncoding::Text).unwrap();
+        let key = SecretKey::read(Some("kid"), vec![b'x'; 40], SecretEncoding::Text).unwrap();
         let shown = format!("{key:?}");
         assert!(shown.contains("kid") && !shown.contains("xx") && !shown.contains("120"));
     }

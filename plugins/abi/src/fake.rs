@@ -74,6 +74,8 @@ pub struct FakeHost {
     pub now: u64,
     /// How many properties were asked for.
     pub properties_asked: usize,
+    /// `NAME=value` and a zero byte, for each variable.
+    pub environment: Vec<u8>,
     /// Last random byte given; each one is the last plus one.
     pub random: u8,
     /// The plugin configuration.
@@ -140,6 +142,13 @@ impl FakeHost {
     pub(crate) fn on_wasi_clock_time(&self, nanoseconds: &mut u64) -> u32 {
         *nanoseconds = self.now;
         self.status("clock_time_get")
+    }
+
+    pub(crate) fn on_environment(&mut self) -> Result<Vec<u8>, u32> {
+        match self.status("environ_get") {
+            0 => Ok(self.environment.clone()),
+            errno => Err(errno),
+        }
     }
 
     pub(crate) fn on_random(&mut self, bytes: &mut [u8]) -> u32 {

@@ -11,6 +11,9 @@ use crate::pairs::{self, Pair};
 use crate::stream::{Entered, StreamId};
 use crate::{HostError, sys};
 
+/// A variable of the environment: its name and its value.
+pub type Variable = (Vec<u8>, Vec<u8>);
+
 /// Nanoseconds since 1970-01-01T00:00:00Z, as the host's wall clock has it.
 pub type UnixNanos = u64;
 
@@ -124,6 +127,23 @@ impl<'vm> Host<'vm> {
             0 => Ok(()),
             errno => Err(HostError::Other(errno)),
         }
+    }
+
+    /// The variables that the host gives this VM, in their order: names and values (WASI `environ_get`).
+    ///
+    /// # Errors
+    ///
+    /// The WASI error number, as [`HostError::Other`].
+    pub fn environment(&self) -> Result<Vec<Variable>, HostError> {
+        let entries = sys::environment().map_err(HostError::Other)?;
+        let entries = entries.split(|byte| *byte == 0);
+        Ok(entries
+            .filter_map(|entry| {
+                let at = entry.iter().position(|byte| *byte == b'=')?;
+                let (name, value) = entry.split_at_checked(at)?;
+                Some((name.to_vec(), value.get(1..)?.to_vec()))
+            })
+            .collect())
     }
 
     /// Asks for [`crate::Plugin::tick`] every `period`, in whole milliseconds.

@@ -35,7 +35,7 @@ mod sys;
 
 pub use dispatch::{Constructor, start};
 pub use foreign::ForeignFunction;
-pub use host::{CallToken, Host, HttpCall, LogLevel, MetricId, MetricKind, UnixNanos};
+pub use host::{CallToken, Host, HttpCall, LogLevel, MetricId, MetricKind, UnixNanos, Variable};
 pub use pairs::{HeaderPairs, Pair};
 pub use plugin::{Action, BodyError, CallReply, Plugin};
 pub use status::HostError;

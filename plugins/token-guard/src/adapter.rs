@@ -11,6 +11,7 @@ use crate::build::BUILT_AT;
 use crate::callouts::Received;
 use crate::clock;
 use crate::document::unwrapped;
+use crate::environment::HostEnvironment;
 use crate::meters::Meters;
 use crate::random::RandomPool;
 use crate::signatures::Signatures;
@@ -45,8 +46,8 @@ impl TokenGuard {
         let document = host
             .configuration(CONFIGURATION_LIMIT)
             .map_err(|error| format!("the host does not give it: {error}"))?;
-        let mut config =
-            Config::parse(&unwrapped(document)).map_err(|problems| problems.to_string())?;
+        let mut config = Config::parse_in(&unwrapped(document), &HostEnvironment::of(host))
+            .map_err(|problems| problems.to_string())?;
         let wakes_others = host.can_wake_others();
         Self::check_calls(host, wakes_others, &config)?;
         let seed = self
@@ -91,6 +92,12 @@ impl TokenGuard {
         if !wakes_others && config.fetched_issuers().next().is_some() {
             let line = "portcullis: the host wakes no other requests: each fetches the keys that it needs by itself";
             host.log(LogLevel::Warn, line);
+        }
+        for (issuer, algorithm) in config.retired_algorithms(clock::now(host)) {
+            let line = format!(
+                "portcullis: {algorithm} has ended for {issuer}: its tokens are refused, and its entry in `algorithms` can go"
+            );
+            host.log(LogLevel::Warn, &line);
         }
         let line = format!(
             "portcullis {}: configuration accepted: {} issuers, {} routes",

@@ -11,6 +11,7 @@ mod build;
 mod callouts;
 mod clock;
 mod document;
+mod environment;
 mod host_crypto;
 mod meters;
 mod random;

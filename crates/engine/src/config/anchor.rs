@@ -6,7 +6,10 @@ use std::time::Duration;
 use portcullis_jose::{Algorithm, ExpectedType};
 use portcullis_policy::{Field, Section};
 
+use super::algorithms::{self, Accepted};
+use super::environment::Environment;
 use super::jwks::{self, KeySource};
+use super::secrets;
 use super::tenants::{self, Template};
 use super::url::{self, Http};
 
@@ -21,8 +24,8 @@ pub(crate) struct Anchor {
     pub(crate) template: Option<Template>,
     /// A token must be for one of these; never empty.
     pub(crate) audiences: Box<[Box<str>]>,
-    /// A token's `alg` must be one of these; never empty.
-    pub(crate) algorithms: Box<[Algorithm]>,
+    /// A token's `alg` must be one of these; never empty. All are HMACs where the issuer has secrets, and none is elsewhere.
+    pub(crate) algorithms: Box<[Accepted]>,
     pub(crate) token_type: ExpectedType,
     /// How far clocks may differ.
     pub(crate) leeway: Duration,
@@ -34,6 +37,12 @@ pub(crate) struct Anchor {
 }
 
 impl Anchor {
+    /// What the configuration says of an algorithm. `None`: its tokens are refused.
+    pub(crate) fn accepted(&self, algorithm: Algorithm) -> Option<Accepted> {
+        let mut all = self.algorithms.iter();
+        all.find(|one| one.algorithm == algorithm).copied()
+    }
+
     /// Whether a token for these audiences is for us.
     pub(crate) fn accepts_any(&self, audiences: &[String]) -> bool {
         audiences
@@ -42,7 +51,11 @@ impl Anchor {
     }
 }
 
-pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
+pub(super) fn read(
+    section: &mut Section<'_>,
+    index: usize,
+    environment: &dyn Environment,
+) -> Option<Anchor> {
     let http = if section.or("dangerous_allow_http", false, Field::boolean) {
         Http::Anywhere
     } else {
@@ -52,7 +65,7 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     let audiences = section.required("audiences", |field| {
         distinct(field, |item| Some(item.non_empty_text()?.into()))
     });
-    let algorithms = section.required("algorithms", |field| distinct(field, read_algorithm));
+    let algorithms = section.required("algorithms", algorithms::read);
     let token_type = section.optional("token_type", |field| {
         field.one_of(&[("at+jwt", ExpectedType::AtJwt)])
     });
@@ -63,13 +76,13 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
     let tenants = section.field("tenants");
     let template = read_template(section, issuer, tenants);
-    let keys = read_keys(section, issuer, http);
+    let keys = read_keys(section, issuer, http, algorithms.as_deref(), environment);
     Some(Anchor {
         index,
         issuer: issuer?.0.into(),
         template: template?,
         audiences: audiences?.into(),
-        algorithms: algorithms?.into(),
+        algorithms: algorithms?,
         token_type: token_type.unwrap_or_default(),
         leeway,
         scope_claim: scope_claim.into(),
@@ -78,14 +91,32 @@ pub(super) fn read(section: &mut Section<'_>, index: usize) -> Option<Anchor> {
     })
 }
 
-/// `jwks` or `discovery`.
+/// `jwks`, `discovery` or `secrets`.
 fn read_keys(
     section: &mut Section<'_>,
     issuer: Option<Named<'_>>,
     http: Http,
+    algorithms: Option<&[Accepted]>,
+    environment: &dyn Environment,
 ) -> Option<KeySource> {
     let jwks = section.field("jwks");
     let discovery = section.field("discovery");
+    if let Some(secrets) = section.field("secrets") {
+        for field in [&jwks, &discovery].into_iter().flatten() {
+            field.problem("keys come from here or from `secrets`, not from both");
+        }
+        return secrets::read(&secrets, algorithms, environment).map(KeySource::Secrets);
+    }
+    let is_symmetric = |one: &Accepted| one.algorithm.is_symmetric();
+    // INVARIANT: no key set holds a secret, whatever it says.
+    if algorithms.into_iter().flatten().any(is_symmetric) {
+        for field in [&jwks, &discovery].into_iter().flatten() {
+            field.problem_with_help(
+                "holds no key for an HMAC",
+                "`secrets` has them, from the environment",
+            );
+        }
+    }
     match (jwks, discovery) {
         (Some(jwks), None) => jwks::read(&mut jwks.section()?, http),
         (None, Some(discovery)) if issuer.is_some_and(|(_, around)| around.is_some()) => {
@@ -160,11 +191,6 @@ fn read_template(
             None
         }
     }
-}
-
-fn read_algorithm(field: &Field<'_>) -> Option<Algorithm> {
-    let words = Algorithm::ALL.map(|algorithm| (algorithm.name(), algorithm));
-    field.one_of(&words)
 }
 
 /// A non-empty list without repetitions.

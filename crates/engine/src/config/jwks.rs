@@ -7,6 +7,7 @@ use portcullis_jose::{KeySet, KeySetLimits};
 use portcullis_policy::{Field, Node, Section, Value};
 
 use super::key_origin::{Discovery, KeyOrigin, Target, Timing, Way};
+use super::secrets::Secrets;
 use super::url::{self, Http};
 
 /// Most URLs of one issuer. What is remembered of each by a waiting request is a bit of a byte.
@@ -19,6 +20,8 @@ pub(crate) enum KeySource {
     Inline(KeySet),
     /// From the issuer: one key set or several, whose union counts. Never empty.
     Fetched(Vec<Rc<KeyOrigin>>),
+    /// Secrets that are shared with the issuer, from the environment: not a key set, and never fetched.
+    Secrets(Secrets),
 }
 
 const WHERE: &str =

@@ -3,13 +3,13 @@
 use std::rc::Rc;
 
 use portcullis_jose::{
-    Claims, CompactJws, ExpectedType, Limits, RegisteredClaim, check_access_token_profile,
-    check_times, check_type,
+    Claims, CompactJws, ExpectedType, KeyError, Limits, RegisteredClaim,
+    check_access_token_profile, check_times, check_type,
 };
 
 use super::Guard;
 use crate::budget::{Exhausted, SourceKey};
-use crate::config::Anchor;
+use crate::config::{Accepted, Anchor, KeySource, Secrets};
 use crate::credential::Credential;
 use crate::identity::{Identity, Unverified, scopes_of};
 use crate::keys::{Lack, NoKeys};
@@ -123,7 +123,7 @@ impl Guard {
                 self.trace.step("token", |step| {
                     step.text("result", "its key, times and audience hold");
                 });
-                Verification::Good(verified)
+                self.good(verified)
             }
             Err(refusal) => {
                 if refusal.reason == Reason::TokenExpired {
@@ -171,13 +171,14 @@ impl Guard {
             let refusal = Refusal::because(Reason::IssuerNotAccepted, "credential_issuer");
             return Err(refusal.claiming(issuer));
         }
-        let scopes =
+        let (algorithm, scopes) =
             check_claims(anchor, &jws, &claims, now).map_err(|refusal| refusal.claiming(issuer))?;
         Ok(Unverified {
             anchor: Rc::clone(anchor),
             issuer: name,
             tenant: tenant.map(Box::from),
             slot: anchor.index,
+            algorithm,
             jws,
             claims,
             scopes,
@@ -200,6 +201,9 @@ impl Guard {
                 what,
             })
         };
+        if let KeySource::Secrets(secrets) = &Rc::clone(&token.anchor).keys {
+            return self.verify_by_secret(credential, token, secrets, passage, now);
+        }
         let Some(keys) = self.keys.get(slot) else {
             return refuse(Reason::StateMissing.into());
         };
@@ -253,6 +257,43 @@ impl Guard {
         }
     }
 
+    /// INVARIANT: the only way to a secret. No key of a set comes by here, and no secret into [`Guard::verify_signature`].
+    fn verify_by_secret(
+        &mut self,
+        credential: &Credential<'_>,
+        token: Unverified<'_>,
+        secrets: &Secrets,
+        passage: &mut Passage,
+        now: UnixTime,
+    ) -> Verification {
+        let issuer = Rc::clone(&token.issuer);
+        let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&issuer));
+        let kid = token.jws.header().kid.as_deref();
+        let tried = u64::try_from(secrets.candidates(kid)).unwrap_or(u64::MAX);
+        if tried == 0 {
+            return refuse(KeyError::UnknownKid.into());
+        }
+        let source = Self::source_of(passage);
+        if let Err(exhausted) = self.budget.check(source, now) {
+            return refuse(exhausted.into());
+        }
+        passage.timed = true;
+        match Identity::verify_by_secret(token, secrets, &self.config) {
+            Ok(identity) => {
+                self.budget.vouch(source, now);
+                self.remember(credential, Rc::new(identity), now)
+            }
+            Err(error) => {
+                self.budget.charge(source, tried, now);
+                self.metrics.count(Count::SignatureBad);
+                refuse(Refusal {
+                    cause: error.map(|error| error.code()),
+                    ..Reason::SignatureInvalid.into()
+                })
+            }
+        }
+    }
+
     fn remember(
         &mut self,
         credential: &Credential<'_>,
@@ -266,9 +307,16 @@ impl Guard {
             self.metrics.add_count(Count::CacheEvicted, evicted);
         }
         match Verified::check(identity, credential.origin(), &self.config.credentials, now) {
-            Ok(verified) => Verification::Good(verified),
+            Ok(verified) => self.good(verified),
             Err(refusal) => Verification::Bad(refusal),
         }
+    }
+
+    fn good(&mut self, verified: Verified) -> Verification {
+        if verified.identity().algorithm().until.is_some() {
+            self.metrics.count(Count::AlgorithmRetiring);
+        }
+        Verification::Good(verified)
     }
 
     pub(super) fn source_of(passage: &Passage) -> SourceKey {
@@ -282,13 +330,14 @@ fn check_claims(
     jws: &CompactJws<'_>,
     claims: &Claims,
     now: UnixTime,
-) -> Result<Vec<String>, Refusal> {
+) -> Result<(Accepted, Vec<String>), Refusal> {
     // RFC 8725 section 3.1: the configuration says which algorithms, never the token.
-    if !anchor.algorithms.contains(&jws.header().algorithm) {
-        return Err(Refusal::because(
-            Reason::AlgorithmRefused,
-            "alg_not_allowed",
-        ));
+    let algorithm = anchor
+        .accepted(jws.header().algorithm)
+        .ok_or_else(|| Refusal::because(Reason::AlgorithmRefused, "alg_not_allowed"))?;
+    // Checked again with every use; here it saves the signature.
+    if algorithm.until.is_some_and(|until| now >= until) {
+        return Err(Reason::AlgorithmRetired.into());
     }
     check_type(jws.header(), claims, anchor.token_type)?;
     // RFC 7800: a token bound to its sender's key is worthless to who stole it, unless somebody takes it for a bearer
@@ -316,7 +365,7 @@ fn check_claims(
             "issuer_audience",
         ));
     }
-    scopes_of(claims, &anchor.scope_claim)
+    Ok((algorithm, scopes_of(claims, &anchor.scope_claim)?))
 }
 
 impl From<Exhausted> for Refusal {

@@ -58,6 +58,11 @@ pub(crate) struct Loaded {
 }
 
 impl Life {
+    /// That of a secret from the document: as long as the configuration's.
+    pub(crate) fn lasting() -> Rc<Self> {
+        Self::until(UnixTime::from_nanos(u64::MAX))
+    }
+
     fn until(usable_until: UnixTime) -> Rc<Self> {
         Rc::new(Self {
             alive: Cell::new(true),

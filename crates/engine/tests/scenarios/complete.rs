@@ -133,6 +133,19 @@ fn issuers(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn migration(seen: &mut Seen) {
+    let good = key("a", 1);
+    let mut document = document();
+    document["issuers"][0]["algorithms"] =
+        json!([{"name": "EdDSA", "until": "2026-11-21T00:01:00Z"}]);
+    let mut world = World::started(&document, &[&good]);
+    let token = good.sign(&world.claims());
+    world.send(&get("/any").bearer(&token)).forward();
+    world.pass(60 * SECOND);
+    world.send(&get("/any").bearer(&token));
+    seen.take(world);
+}
+
 fn keys(seen: &mut Seen) {
     let all: Vec<_> = (0..5)
         .map(|n| key(["a", "b", "c", "d", "e"][n], n as u8 + 1))
@@ -269,7 +282,7 @@ fn pages(seen: &mut Seen) {
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
     for story in [
-        heads, tokens, issuers, keys, discovery, floods, logins, pages,
+        heads, tokens, issuers, migration, keys, discovery, floods, logins, pages,
     ] {
         story(&mut seen);
     }

@@ -128,7 +128,7 @@ fn what_is_wrong_is_refused_where_it_stands() {
         ),
         (
             "/issuers/0/algorithms",
-            json!(["HS256"]),
+            json!(["hs256"]),
             "issuers[0].algorithms[0]",
         ),
         (

@@ -37,7 +37,7 @@ fn an_allowed_request_says_who_and_where() {
         json!({
             "record": "portcullis.decision.v1", "id": id, "time": "2026-11-21T00:00:00.000Z", "verdict": "allow",
             "reason": "authenticated", "route": "orders", "issuer": "https://login.example.com", "subject": "alice",
-            "client": "shop", "jti": "j-1", "source": "192.0.2.1", "method": "GET", "path": "/orders/7", "latency_us": 1234,
+            "client": "shop", "jti": "j-1", "alg": "EdDSA", "source": "192.0.2.1", "method": "GET", "path": "/orders/7", "latency_us": 1234,
         })
     );
 }

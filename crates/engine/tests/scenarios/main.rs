@@ -10,6 +10,8 @@
     reason = "test code: a failure should be loud, and a Forward that was asserted needs no host"
 )]
 
+#[cfg(feature = "more-algorithms")]
+mod algorithms;
 mod answers;
 mod cached;
 mod clock;

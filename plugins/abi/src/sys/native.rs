@@ -19,6 +19,10 @@ pub(crate) fn random(bytes: &mut [u8]) -> u32 {
     with(|host| host.on_random(bytes))
 }
 
+pub(crate) fn environment() -> Result<Vec<u8>, u32> {
+    with(|host| host.on_environment())
+}
+
 pub(crate) fn set_tick_period(milliseconds: u32) -> u32 {
     with(|host| host.on_set_tick_period(milliseconds))
 }

@@ -82,8 +82,17 @@ unsafe extern "C" {
 #[link(wasm_import_module = "wasi_snapshot_preview1")]
 unsafe extern "C" {
     fn random_get(buffer: *mut u8, size: usize) -> u32;
+    fn environ_sizes_get(count: *mut usize, size: *mut usize) -> u32;
+    fn environ_get(pointers: *mut *mut u8, buffer: *mut u8) -> u32;
     fn clock_time_get(clock: u32, precision: u64, nanoseconds: *mut u64) -> u32;
 }
+
+/// Variables and their bytes beyond which the environment is not read.
+const MOST_VARIABLES: usize = 4096;
+const MOST_ENVIRONMENT_BYTES: usize = 1 << 20;
+
+/// WASI's `E2BIG`.
+const TOO_BIG: u32 = 1;
 
 /// WASI's `CLOCKID_REALTIME`.
 const REALTIME: u32 = 0;
@@ -119,6 +128,25 @@ pub(crate) fn wasi_clock_time(nanoseconds: &mut u64) -> u32 {
 pub(crate) fn random(bytes: &mut [u8]) -> u32 {
     // SAFETY: the host writes at most `len` bytes to one live, exclusive slice.
     unsafe { random_get(bytes.as_mut_ptr(), bytes.len()) }
+}
+
+pub(crate) fn environment() -> Result<Vec<u8>, u32> {
+    let (mut count, mut size) = (0, 0);
+    // SAFETY: the host writes four bytes to each of two live, exclusive words.
+    let errno = unsafe { environ_sizes_get(&raw mut count, &raw mut size) };
+    if errno != 0 {
+        return Err(errno);
+    }
+    if count > MOST_VARIABLES || size > MOST_ENVIRONMENT_BYTES {
+        return Err(TOO_BIG);
+    }
+    let mut pointers = vec![std::ptr::null_mut(); count];
+    let mut buffer = vec![0; size];
+    // SAFETY: both are live, exclusive, and as long as the host just said that it will write.
+    match unsafe { environ_get(pointers.as_mut_ptr(), buffer.as_mut_ptr()) } {
+        0 => Ok(buffer),
+        errno => Err(errno),
+    }
 }
 
 pub(crate) fn set_tick_period(milliseconds: u32) -> u32 {
