@@ -1,6 +1,8 @@
 //! Hosts that ignore effective contexts: a callout belongs to the request in whose callback it is made, and the request
 //! goes on by itself once it is answered, unless that callback answered it.
 
+mod discovery;
+
 use portcullis_abi::Action;
 use portcullis_abi::fake::Vm;
 
