@@ -1,5 +1,5 @@
-//! What the minimal build does with documents: JSON without conditions, credentials and answers of one's own it reads, everything
-//! else it refuses.
+//! What the minimal build does with documents: JSON without conditions, credentials, discovery, tenants and answers of one's own it
+//! reads, everything else it refuses.
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -11,10 +11,10 @@ pub struct Documents {
     pub whole: String,
     /// Without the routes that have a condition and the answers of one's own, as JSON.
     pub without_conditions: String,
-    /// What the minimal build must say to `whole`, one mistake a condition and a use of credentials; empty: it takes it.
+    /// What the minimal build must say to `whole`, one mistake a use of what it leaves out; empty: it takes it.
     pub mistakes: Vec<String>,
-    /// It names credentials, so that there is nothing left that the minimal build would take.
-    pub has_credentials: bool,
+    /// It rests on what is left out: not even the rest of it is anything that the minimal build would take.
+    pub is_lost: bool,
 }
 
 /// What the minimal build says to a document in YAML, after the place.
@@ -30,7 +30,26 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         .as_array_mut()
         .context("the document has no routes")?;
     let mut mistakes = Vec::new();
+    let issuers = whole["issuers"].as_array();
+    for (index, issuer) in issuers.into_iter().flatten().enumerate() {
+        if issuer["issuer"]
+            .as_str()
+            .is_some_and(|name| name.contains("{tenant}"))
+        {
+            mistakes.push(format!(
+                "issuers[{index}].issuer: has a place for a tenant, and this build has no tenants (use token-guard.wasm, \
+                 which has them)"
+            ));
+        }
+        if issuer.get("discovery").is_some() {
+            mistakes.push(format!(
+                "issuers[{index}].discovery: asks for discovery, and this build has none (use token-guard.wasm, which has \
+                 it, or `jwks`)"
+            ));
+        }
+    }
     let has_credentials = whole.get("credentials").is_some();
+    let is_lost = has_credentials || !mistakes.is_empty();
     if has_credentials {
         mistakes.push(
             "credentials: names credentials, and this build has none but `authorization: Bearer` (use token-guard.wasm, \
@@ -74,6 +93,6 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         whole: whole.to_string(),
         without_conditions: rest.to_string(),
         mistakes,
-        has_credentials,
+        is_lost,
     })
 }

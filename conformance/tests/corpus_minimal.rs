@@ -59,7 +59,7 @@ fn what_is_left_out_is_refused_with_its_place_and_where_to_get_it() {
             assert_eq!(refusal(module, &both.whole), both.mistakes, "{name}");
             assert_eq!(
                 refusal(module, &both.without_conditions).is_empty(),
-                !both.has_credentials,
+                !both.is_lost,
                 "{name}"
             );
         }
@@ -83,7 +83,7 @@ fn every_case_without_conditions_is_judged_as_by_the_whole_build() {
     let worlds = worlds().unwrap();
     let (mut same, mut conditional) = (0, Vec::new());
     for case in case::load().unwrap() {
-        if !case.runs_on(HostKind::Wasm) || worlds[&case.world].1.has_credentials {
+        if !case.runs_on(HostKind::Wasm) || worlds[&case.world].1.is_lost {
             continue;
         }
         let (document, configured) = (

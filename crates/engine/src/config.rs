@@ -266,7 +266,7 @@ fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<
                 "an issuer has one entry, with all its audiences; no name may fit two",
             );
         }
-        templates = templates.saturating_add(usize::from(anchor.template.is_some()));
+        templates = templates.saturating_add(usize::from(anchor.template().is_some()));
         if templates > MOST_TEMPLATES {
             item.problem(format!(
                 "is one more than the {MOST_TEMPLATES} issuers that may have a place for a tenant"
@@ -279,7 +279,7 @@ fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<
 
 /// Whether some token's issuer may be both.
 fn may_be_the_same(a: &Anchor, b: &Anchor) -> bool {
-    match (&a.template, &b.template) {
+    match (a.template(), b.template()) {
         (None, None) => false,
         (Some(a), None) => a.tenant_of(&b.issuer).is_some(),
         (None, Some(b)) => b.tenant_of(&a.issuer).is_some(),

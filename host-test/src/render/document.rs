@@ -148,14 +148,11 @@ impl Found {
                 _ => None,
             })
         };
-        let read = |uri: &str| {
-            Destination::parse(uri).map_err(|why| Mistake::at(at, format!("{uri}: {why}")))
-        };
         for (key, value) in fields {
             if let (true, Tree::Map(origins)) = (key == "clusters", value) {
                 for (origin, cluster) in origins {
                     if let Tree::Text(cluster) = cluster {
-                        self.destinations.insert(cluster.clone(), read(origin)?);
+                        self.place(cluster, origin, at)?;
                     }
                 }
             }
@@ -164,30 +161,33 @@ impl Found {
             return Ok(());
         };
         let uri = text("uri").or(self.issuer.as_deref());
-        match (self.destinations.get(cluster), uri) {
-            (Some(known), Some(uri)) => {
-                let destination = read(uri)?;
-                if !known.is_same_origin(&destination) {
-                    return Err(Mistake::at(
-                        at,
-                        format!(
-                            "cluster `{cluster}` is {known} elsewhere and {destination} here: give each origin its own"
-                        ),
-                    ));
-                }
-                Ok(())
-            }
-            (Some(_), None) => Ok(()),
-            (None, Some(uri)) => {
-                let destination = read(uri)?;
-                self.destinations.insert(cluster.to_owned(), destination);
-                Ok(())
-            }
-            (None, None) => Err(Mistake::at(
+        match uri.map(str::to_owned) {
+            Some(uri) => self.place(cluster, &uri, at),
+            None if self.destinations.contains_key(cluster) => Ok(()),
+            None => Err(Mistake::at(
                 at,
                 format!("nothing says where cluster `{cluster}` is: add --cluster {cluster}=URL"),
             )),
         }
+    }
+
+    /// Notes where a cluster is: one origin, wherever the document names it.
+    fn place(&mut self, cluster: &str, uri: &str, at: At) -> Result<(), Mistake> {
+        let destination =
+            Destination::parse(uri).map_err(|why| Mistake::at(at, format!("{uri}: {why}")))?;
+        let Some(known) = self.destinations.get(cluster) else {
+            self.destinations.insert(cluster.to_owned(), destination);
+            return Ok(());
+        };
+        if known.is_same_origin(&destination) {
+            return Ok(());
+        }
+        Err(Mistake::at(
+            at,
+            format!(
+                "cluster `{cluster}` is {known} elsewhere and {destination} here: give each origin its own"
+            ),
+        ))
     }
 
     fn read_variables(&mut self, text: &str) {
@@ -307,12 +307,32 @@ mod tests {
 
     #[test]
     fn discovery_is_at_the_issuer_and_at_the_origins_that_it_names() {
-        let text = "issuers:\n  - issuer: https://login.example.com\n    jwks:\n      discovery:\n        cluster: idp\n        clusters: { 'https://keys.example.com': keys }\n";
+        let text = "issuers:\n  - issuer: https://login.example.com\n    discovery:\n      cluster: idp\n      clusters: { 'https://keys.example.com': keys }\n";
         let document = read(text).unwrap();
         assert_eq!(document.destinations["idp"].host, "login.example.com");
         assert_eq!(document.destinations["keys"].host, "keys.example.com");
         let renamed = document.tree(|_, it| it.host.clone()).json();
         assert!(renamed.contains(r#""cluster":"login.example.com","clusters":{"https://keys.example.com":"keys.example.com"}"#), "{renamed}");
+    }
+
+    #[test]
+    fn each_of_several_key_sets_is_somewhere() {
+        let text = "issuers:\n  - issuer: https://login.example.com\n    jwks:\n      uris:\n        - { uri: 'https://a.example/1', cluster: a }\n        - { uri: 'https://b.example/2', cluster: b }\n        - { uri: 'https://b.example/3', cluster: b }\n";
+        let document = read(text).unwrap();
+        let hosts: Vec<_> = document
+            .destinations
+            .iter()
+            .map(|(name, it)| (&**name, &*it.host))
+            .collect();
+        assert_eq!(hosts, [("a", "a.example"), ("b", "b.example")]);
+        let renamed = document.tree(|_, it| it.host.clone()).json();
+        for one in [
+            r#"/1","cluster":"a.example""#,
+            r#"/2","cluster":"b.example""#,
+            r#"/3","cluster":"b.example""#,
+        ] {
+            assert!(renamed.contains(one), "{one}: {renamed}");
+        }
     }
 
     #[test]
@@ -329,6 +349,8 @@ mod tests {
         };
         assert!(Document::read(text, &wishes).is_ok());
         let two = "a: { cluster: c, uri: 'https://a.example/1' }\nb: { cluster: c, uri: 'https://b.example/1' }\n";
+        assert!(read(two).unwrap_err().contains("its own"));
+        let two = "issuer: https://a.example\ndiscovery: { cluster: c, clusters: { 'https://b.example': c } }\n";
         assert!(read(two).unwrap_err().contains("its own"));
         assert!(read("[]").unwrap_err().contains("must be a map"));
     }

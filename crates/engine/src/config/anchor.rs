@@ -21,7 +21,7 @@ pub(crate) struct Anchor {
     /// Compared with `iss` byte for byte (RFC 8414 section 2). As the document writes it, where it has a place for a tenant.
     pub(crate) issuer: Rc<str>,
     /// The place for a tenant, and which there are.
-    pub(crate) template: Option<Template>,
+    template: Option<Template>,
     /// A token must be for one of these; never empty.
     pub(crate) audiences: Box<[Box<str>]>,
     /// A token's `alg` must be one of these; never empty. All are HMACs where the issuer has secrets, and none is elsewhere.
@@ -41,6 +41,16 @@ impl Anchor {
     pub(crate) fn accepted(&self, algorithm: Algorithm) -> Option<Accepted> {
         let mut all = self.algorithms.iter();
         all.find(|one| one.algorithm == algorithm).copied()
+    }
+
+    /// The place for a tenant in its name, and which there are. In a build without tenants: none, which lets the linker leave out
+    /// what they need.
+    pub(crate) const fn template(&self) -> Option<&Template> {
+        if cfg!(feature = "tenants") {
+            self.template.as_ref()
+        } else {
+            None
+        }
     }
 
     /// Whether a token for these audiences is for us.
@@ -119,6 +129,14 @@ fn read_keys(
     }
     match (jwks, discovery) {
         (Some(jwks), None) => jwks::read(&mut jwks.section()?, http),
+        // INVARIANT: a build that leaves it out refuses the document, so nothing is discovered later.
+        (None, Some(discovery)) if !cfg!(feature = "discovery") => {
+            discovery.problem_with_help(
+                "asks for discovery, and this build has none",
+                "use token-guard.wasm, which has it, or `jwks`",
+            );
+            None
+        }
         (None, Some(discovery)) if issuer.is_some_and(|(_, around)| around.is_some()) => {
             discovery.problem_with_help(
                 "metadata is about one issuer, and this one stands for many",
@@ -150,6 +168,14 @@ type Named<'d> = (&'d str, Option<(&'d str, &'d str)>);
 fn read_issuer<'d>(field: &Field<'d>, http: Http) -> Option<Named<'d>> {
     let text = field.non_empty_text()?;
     let around = match text.contains(['{', '}']) {
+        // INVARIANT: a build that leaves tenants out refuses the document: such a name is no issuer's own.
+        true if !cfg!(feature = "tenants") => {
+            field.problem_with_help(
+                "has a place for a tenant, and this build has no tenants",
+                "use token-guard.wasm, which has them",
+            );
+            return None;
+        }
         true => Some(Template::split(field, text)?),
         false => None,
     };

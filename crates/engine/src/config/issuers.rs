@@ -35,7 +35,7 @@ impl Issuers {
             ..Self::default()
         };
         for anchor in anchors {
-            match &anchor.template {
+            match anchor.template() {
                 None => {
                     let name = Rc::clone(&anchor.issuer);
                     issuers.exact.insert(name, anchor.index);
@@ -58,7 +58,7 @@ impl Issuers {
                 tenant: None,
             });
         }
-        if self.templates.is_empty() {
+        if !cfg!(feature = "tenants") || self.templates.is_empty() {
             return None;
         }
         let slashes = issuer.match_indices('/').map(|(at, _)| at);
@@ -71,7 +71,7 @@ impl Issuers {
                 let template = self
                     .anchors
                     .get(*index)
-                    .and_then(|anchor| anchor.template.as_ref());
+                    .and_then(|anchor| anchor.template());
                 template.is_some_and(|template| template.has(tenant))
             })?;
             Some(Found {

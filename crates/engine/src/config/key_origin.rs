@@ -36,6 +36,16 @@ pub(crate) enum Way {
     Discovered(Discovery),
 }
 
+impl Way {
+    /// How it is discovered, if it is. In a build without discovery: it is not, which lets the linker leave out what that needs.
+    pub(crate) const fn discovery(&self) -> Option<&Discovery> {
+        match self {
+            Self::Discovered(discovery) if cfg!(feature = "discovery") => Some(discovery),
+            Self::Discovered(_) | Self::Straight(_) => None,
+        }
+    }
+}
+
 /// A request and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {

@@ -7,7 +7,7 @@ use portcullis_jose::{IssuerMetadata, KeySet, KeySetLimits};
 
 use super::{Guard, Work};
 use crate::call::{Call, FlightId, Outgoing, Reply, WaiterId};
-use crate::config::{Target, Undiscovered, Way};
+use crate::config::{Target, Undiscovered};
 use crate::credential::trim;
 use crate::keys::Route;
 use crate::metrics::Count;
@@ -150,9 +150,7 @@ impl Guard {
         let issuer = Rc::clone(keys.issuer());
         let feed = keys.feed_mut(flight.feed.feed)?;
         let origin = Rc::clone(feed.origin()?);
-        let Way::Discovered(discovery) = &origin.way else {
-            return None;
-        };
+        let discovery = origin.way.discovery()?;
         let located = match body_of(reply, IssuerMetadata::MOST_BYTES) {
             Ok((_, body)) => match discovery.locate(&issuer, body) {
                 Ok(target) => Ok(target),

@@ -15,10 +15,11 @@ mod algorithms;
 mod answers;
 mod cached;
 mod clock;
-// Two of the reasons are those of conditions, some those of answers.
-#[cfg(all(feature = "answers", feature = "conditions"))]
+// Some of the reasons and counters are those of parts that a build may leave out.
+#[cfg(all(feature = "answers", feature = "conditions", feature = "discovery"))]
 mod complete;
 mod config;
+#[cfg(feature = "discovery")]
 mod discovery;
 mod documented;
 mod events;
@@ -34,6 +35,7 @@ mod several_sets;
 mod shadow;
 #[cfg(feature = "answers")]
 mod telling;
+#[cfg(feature = "tenants")]
 mod tenants;
 mod tokens;
 mod trace;
