@@ -134,10 +134,12 @@ fn json_of(claims: &Claims, chosen: &Chosen, encoding: Encoding) -> Option<Strin
         Chosen::One(steps) => find(claims, steps)?.to_string(),
         Chosen::All => Value::Object(claims.as_map().clone()).to_string(),
         Chosen::Several(named) => {
-            let found = named
-                .iter()
-                .filter_map(|(name, steps)| Some((name.to_string(), find(claims, steps)?.clone())));
-            let found: Map<String, Value> = found.collect();
+            let mut found = Map::new();
+            for (name, steps) in named {
+                if let Some(value) = find(claims, steps) {
+                    found.insert(name.to_string(), value.clone());
+                }
+            }
             if found.is_empty() {
                 return None;
             }

@@ -222,9 +222,13 @@ fn json(node: &Node) -> serde_json::Value {
         Value::Text(text) => Json::String(text.clone()),
         // Depth is bounded by the document's own limit.
         Value::List(items) => Json::Array(items.iter().map(json).collect()),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|entry| (entry.key.clone(), json(&entry.node)))
-            .collect(),
+        Value::Map(entries) => {
+            // One by one: `collect` sorts first, by code of its own for every kind of map.
+            let mut members = serde_json::Map::new();
+            for entry in entries {
+                members.insert(entry.key.clone(), json(&entry.node));
+            }
+            Json::Object(members)
+        }
     }
 }

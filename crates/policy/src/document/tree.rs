@@ -66,7 +66,11 @@ impl Value {
             Value::Null => "nothing (null)".to_owned(),
             Value::Bool(value) => format!("the boolean {value}"),
             Value::Integer(value) => format!("the number {value}"),
-            Value::Float(value) => format!("the number {value}"),
+            // Not by `core`: it has tables of its own for that, and nothing else here needs them.
+            Value::Float(value) => match serde_json::Number::from_f64(*value) {
+                Some(value) => format!("the number {value}"),
+                None => "no number".to_owned(),
+            },
             Value::Text(_) => "text".to_owned(),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
