@@ -43,6 +43,13 @@ impl Anchor {
         all.find(|one| one.algorithm == algorithm).copied()
     }
 
+    /// Whether a token for these audiences is for us.
+    pub(crate) fn accepts_any(&self, audiences: &[String]) -> bool {
+        audiences
+            .iter()
+            .any(|audience| self.audiences.iter().any(|ours| **ours == **audience))
+    }
+
     /// The place for a tenant in its name, and which there are. In a build without tenants: none, which lets the linker leave out
     /// what they need.
     pub(crate) const fn template(&self) -> Option<&Template> {
@@ -51,13 +58,6 @@ impl Anchor {
         } else {
             None
         }
-    }
-
-    /// Whether a token for these audiences is for us.
-    pub(crate) fn accepts_any(&self, audiences: &[String]) -> bool {
-        audiences
-            .iter()
-            .any(|audience| self.audiences.iter().any(|ours| **ours == **audience))
     }
 }
 
