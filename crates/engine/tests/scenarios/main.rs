@@ -38,6 +38,7 @@ mod telling;
 #[cfg(feature = "tenants")]
 mod tenants;
 mod tokens;
+#[cfg(all(feature = "conditions", feature = "trace"))]
 mod trace;
 mod waiting;
 mod world;
