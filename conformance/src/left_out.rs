@@ -21,6 +21,9 @@ pub struct Documents {
 pub const NO_YAML: &str = "this is no JSON document, and this build has no YAML (convert it to JSON, or use \
                            token-guard.wasm, which reads YAML too)";
 
+/// What the minimal build says to answers of one's own, after the place.
+const NO_ANSWERS: &str = "this build has no answers of one's own and no identity as JSON (use token-guard.wasm, which has them)";
+
 /// Converts a document from YAML.
 pub fn documents(yaml: &str) -> Result<Documents> {
     let whole: Value = serde_saphyr::from_str(yaml)
@@ -77,6 +80,17 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         index += 1;
         !conditional
     });
+    let set = rest
+        .pointer_mut("/upstream/set")
+        .and_then(Value::as_object_mut);
+    if let Some(set) = set {
+        set.retain(|name, source| {
+            if source.is_object() {
+                mistakes.push(format!("upstream.set.{name}: {NO_ANSWERS}"));
+            }
+            !source.is_object()
+        });
+    }
     // Read in this order.
     for name in ["filter_state", "answers", "resource", "cors"] {
         if rest
@@ -84,9 +98,7 @@ pub fn documents(yaml: &str) -> Result<Documents> {
             .and_then(|members| members.remove(name))
             .is_some()
         {
-            mistakes.push(format!(
-                "{name}: this build has no answers of one's own (use token-guard.wasm, which has them)"
-            ));
+            mistakes.push(format!("{name}: {NO_ANSWERS}"));
         }
     }
     Ok(Documents {

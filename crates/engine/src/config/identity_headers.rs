@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
-use portcullis_policy::{Field, Section, Value};
+#[cfg(feature = "answers")]
+use portcullis_policy::Section;
+use portcullis_policy::{Field, Value};
 
 use super::credentials::{Credentials, Role};
 
@@ -195,7 +197,10 @@ fn check_free(name: &str, field: &Field<'_>, credentials: &Credentials) -> bool 
 /// What a header is made from, and from which credential's token, if one is named: `credentials.NAME.` before the rest.
 pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<usize>, Source)> {
     if matches!(field.value(), Value::Map(_)) {
+        #[cfg(feature = "answers")]
         return Some((None, read_encoded(&mut field.section()?)?));
+        #[cfg(not(feature = "answers"))]
+        return super::telling::left_out(field);
     }
     let text = field.non_empty_text()?;
     let named = text
@@ -244,6 +249,7 @@ fn steps_of(path: &str) -> Option<Steps> {
 }
 
 /// Reads `{ claim: …, format: … }` or `{ claims: […] or all, format: … }`.
+#[cfg(feature = "answers")]
 fn read_encoded(section: &mut Section<'_>) -> Option<Source> {
     let claim = section.field("claim");
     let claims = section.field("claims");
@@ -282,6 +288,7 @@ fn read_encoded(section: &mut Section<'_>) -> Option<Source> {
     }
 }
 
+#[cfg(feature = "answers")]
 fn read_claim(field: &Field<'_>) -> Option<Steps> {
     let text = field.non_empty_text()?;
     let steps = steps_of(text);
@@ -291,6 +298,7 @@ fn read_claim(field: &Field<'_>) -> Option<Steps> {
     steps
 }
 
+#[cfg(feature = "answers")]
 fn read_chosen(field: &Field<'_>) -> Option<Chosen> {
     if !matches!(field.value(), Value::List(_)) {
         return field.one_of(&[("all", Chosen::All)]);

@@ -96,7 +96,7 @@ pub(super) fn read(
 /// What stands for a part that this build does not have.
 #[cfg(not(feature = "answers"))]
 pub(super) fn left_out<T>(field: &Field<'_>) -> Option<T> {
-    field.problem("this build has no answers of one's own (use token-guard.wasm, which has them)");
+    field.problem("this build has no answers of one's own and no identity as JSON (use token-guard.wasm, which has them)");
     None
 }
 

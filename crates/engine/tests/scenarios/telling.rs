@@ -1,5 +1,6 @@
 //! What clients are told beyond the plain challenge: metadata, CORS, texts of one's own.
 
+use base64ct::Encoding as _;
 use portcullis_engine::{Config, Reason, Reject};
 use serde_json::{Value, json};
 
@@ -469,6 +470,84 @@ fn the_access_log_learns_who_was_permitted_and_of_others_only_why_not() {
     let (mut world, _) = self::told(json!({}));
     let got = world.send(&get("/orders").bearer(&token));
     assert!(of(&world, &got).is_empty());
+}
+
+#[test]
+fn identity_goes_up_in_the_format_that_is_asked_for() {
+    let decode = |text: &str| base64ct::Base64UrlUnpadded::decode_vec(text).unwrap();
+    let set = json!({
+        "x-sub": {"claim": "sub", "format": "plain"},
+        "x-name": {"claim": "name", "format": "json"},
+        "x-org": {"claim": "org", "format": "base64url_json"},
+        "x-some": {"claims": ["sub", "org.id", "gone"], "format": "json"},
+        "x-none": {"claims": ["gone"], "format": "json"},
+        "x-all": {"claims": "all", "format": "base64url_json"},
+    });
+    let good = key("a", 1);
+    let mut world = World::started(
+        &with(document(), json!({"upstream": {"set": set}})),
+        &[&good],
+    );
+    let claims = with(
+        world.claims(),
+        json!({"name": "Zoë\n\u{7f}\u{2028}\"", "org": {"id": 7, "rate": 1.5}}),
+    );
+    let token = good.sign(&claims);
+    for _ in 0..2 {
+        let forward = world.send(&get("/any").bearer(&token)).forward();
+        let set = set_of(&forward);
+        assert_eq!(set["x-sub"], "alice");
+        assert_eq!(set["x-name"], r#""Zo\u00eb\n\u007f\u2028\"""#);
+        assert_eq!(
+            serde_json::from_str::<Value>(&set["x-name"]).unwrap(),
+            claims["name"]
+        );
+        assert_eq!(decode(&set["x-org"]), br#"{"id":7,"rate":1.5}"#);
+        assert_eq!(set["x-some"], r#"{"org.id":7,"sub":"alice"}"#);
+        assert_eq!(
+            serde_json::from_slice::<Value>(&decode(&set["x-all"])).unwrap(),
+            claims
+        );
+        assert!(!set.contains_key("x-none"));
+    }
+    let long = with(world.claims(), json!({"name": "x".repeat(5000)}));
+    let reject = world.send(&get("/any").bearer(&good.sign(&long))).reject();
+    assert_eq!(reject.outcome().reason(), Reason::MappedClaimRefused);
+    for (value, path) in [
+        (json!({"claim": "sub"}), "upstream.set.x-user"),
+        (json!({"format": "json"}), "upstream.set.x-user"),
+        (
+            json!({"claim": "sub", "claims": "all", "format": "json"}),
+            "upstream.set.x-user",
+        ),
+        (
+            json!({"claims": "all", "format": "plain"}),
+            "upstream.set.x-user",
+        ),
+        (
+            json!({"claims": "most", "format": "json"}),
+            "upstream.set.x-user.claims",
+        ),
+        (
+            json!({"claims": ["a", ""], "format": "json"}),
+            "upstream.set.x-user.claims[1]",
+        ),
+        (
+            json!({"claim": "a..b", "format": "json"}),
+            "upstream.set.x-user.claim",
+        ),
+        (
+            json!({"claim": "a", "format": "jwt"}),
+            "upstream.set.x-user.format",
+        ),
+    ] {
+        let document = with(document(), json!({"upstream": {"set": {"x-user": value}}}));
+        let problems = Config::parse(document.to_string().as_bytes()).unwrap_err();
+        assert!(
+            problems.iter().any(|problem| problem.path == path),
+            "{path}: {problems}"
+        );
+    }
 }
 
 #[test]
