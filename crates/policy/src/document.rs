@@ -1,5 +1,7 @@
 //! The document as text: YAML or JSON in, a located tree out, read with types and without stopping at the first mistake.
 
+use std::borrow::Cow;
+
 mod field;
 mod json;
 mod nearest;
@@ -56,6 +58,45 @@ pub fn parse(text: &[u8], sink: &Sink) -> Option<Node> {
     parse_within(text, Limits::default(), sink)
 }
 
+/// The text, in which what no document may have is reported and replaced: the rest has mistakes of its own to tell.
+fn readable<'t>(bytes: &'t [u8], sink: &Sink) -> Cow<'t, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if let Cow::Owned(_) = text {
+        // A line is told once: in another encoding every second character may be wrong.
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if std::str::from_utf8(line).is_err() {
+                let at = Location {
+                    line: index.saturating_add(1),
+                    column: 1,
+                };
+                sink.report("", Some(at), "this line is not UTF-8", None);
+            }
+        }
+    }
+    // YAML and JSON allow none of these (YAML 1.2, production 1), and what a parser makes of a NUL is its own affair.
+    let forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if !text.contains(forbidden) {
+        return text;
+    }
+    for (index, line) in text.split('\n').enumerate() {
+        let found = line.chars().enumerate().find(|(_, c)| forbidden(*c));
+        if let Some((column, control)) = found {
+            let at = Location {
+                line: index.saturating_add(1),
+                column: column.saturating_add(1),
+            };
+            let shown = control.escape_unicode();
+            sink.report(
+                "",
+                Some(at),
+                format!("the control character {shown} is not allowed"),
+                None,
+            );
+        }
+    }
+    Cow::Owned(text.replace(forbidden, "\u{fffd}"))
+}
+
 /// [`parse`] with other limits.
 #[must_use]
 pub fn parse_within(text: &[u8], limits: Limits, sink: &Sink) -> Option<Node> {
@@ -71,43 +112,8 @@ pub fn parse_within(text: &[u8], limits: Limits, sink: &Sink) -> Option<Node> {
     }
     // A byte order mark says nothing in UTF-8; editors write it.
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let text = match std::str::from_utf8(text) {
-        Ok(text) => text,
-        Err(error) => {
-            let valid = text.get(..error.valid_up_to()).unwrap_or_default();
-            let line = valid
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count()
-                .saturating_add(1);
-            sink.report(
-                "",
-                Some(Location { line, column: 1 }),
-                "this line is not UTF-8",
-                None,
-            );
-            return None;
-        }
-    };
-    // YAML and JSON allow none of these (YAML 1.2, production 1), and what a parser makes of a NUL is its own affair.
-    let forbidden = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
-    if let Some((offset, control)) = text.char_indices().find(|(_, c)| forbidden(*c)) {
-        let before = text.get(..offset).unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        let column = before
-            .rsplit('\n')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .count()
-            .saturating_add(1);
-        let message = format!(
-            "the control character {} is not allowed",
-            control.escape_unicode()
-        );
-        sink.report("", Some(Location { line, column }), message, None);
-        return None;
-    }
+    let text = readable(text, sink);
+    let text = text.as_ref();
     if text
         .trim_start_matches([' ', '\t', '\r', '\n'])
         .starts_with('{')

@@ -6,7 +6,7 @@ use crate::condition::Compiler;
 use crate::document::{Field, Location, Section, quoted};
 use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
-use crate::route::{Conflict, Found, Route, Table};
+use crate::route::{Conflict, Found, Match, Place, Route, Table};
 
 /// Routes in a policy at most.
 pub const MAX_ROUTES: usize = 10_000;
@@ -85,7 +85,7 @@ impl Policy {
             credentials: names.credentials,
             conditions: &conditions,
         };
-        let routes = document.required("routes", |field| read_routes(field, &known))?;
+        let (routes, broken) = document.required("routes", |field| read_routes(field, &known))?;
         let mut policy = Policy {
             reads_claims: routes.iter().any(Route::reads_claims),
             enforcement,
@@ -96,8 +96,8 @@ impl Policy {
             routes,
             table: Table::default(),
         };
-        // Also with some routes missing, because of mistakes in them: what the others have wrong among them is told in the same go.
-        policy.fill_table(document);
+        // Also with mistakes in some routes: what they have wrong among them is told in the same go.
+        policy.table = fill_table(document, &policy.routes, &broken);
         (sink.count() == before).then_some(policy)
     }
 
@@ -144,61 +144,58 @@ impl Policy {
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
-
-    /// Puts every route into the table, and reports those that equal another or have its name.
-    fn fill_table(&mut self, document: &Section<'_>) {
-        let sink = document.sink();
-        let mut names: HashMap<&str, usize> = HashMap::new();
-        let mut entries = 0_usize;
-        for (position, route) in self.routes.iter().enumerate() {
-            if let Some(conflict) = insert(&mut self.table, route, position, &mut entries) {
-                let path = format!("routes[{}].match", route.index());
-                match conflict {
-                    Conflict::Same(other) => {
-                        let other = self.routes.get(other).map(describe).unwrap_or_default();
-                        let message = format!(
-                            "{} matches what {other} matches, and neither is more specific",
-                            describe(route)
-                        );
-                        let help =
-                            "merge them, or tell them apart by method, host or path".to_owned();
-                        sink.report(&path, route.at(), message, Some(help));
-                    }
-                    Conflict::TooManyMethods => sink.report(
-                        &path,
-                        route.at(),
-                        "too many methods are named for one path",
-                        None,
-                    ),
-                }
-            } else if let Some(other) = names
-                .insert(route.name(), position)
-                .and_then(|other| self.routes.get(other))
-            {
-                let message = format!(
-                    "the name {} is also that of {}",
-                    quoted(route.name()),
-                    describe(other)
-                );
-                sink.report(
-                    &format!("routes[{}].name", route.index()),
-                    route.at(),
-                    message,
-                    None,
-                );
-            }
-        }
-        if entries > MAX_TABLE_ENTRIES {
-            let message = format!(
-                "the routes have {entries} hosts and methods in all, more than the {MAX_TABLE_ENTRIES} allowed"
-            );
-            sink.report("routes", document.at(), message, None);
-        }
-    }
 }
 
-/// The routes without mistakes.
-fn read_routes(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
+/// A table of the routes. Reports those that equal another or have its name; so it does with `broken` ones, which have mistakes, so
+/// that the table is of no use if there are any.
+fn fill_table(document: &Section<'_>, routes: &[Route], broken: &[Place]) -> Table {
+    let sink = document.sink();
+    let places: Vec<&Place> = routes.iter().map(Route::place).chain(broken).collect();
+    let mut table = Table::default();
+    let mut names: HashMap<&str, &Place> = HashMap::new();
+    let mut entries = 0_usize;
+    for (position, route) in places.iter().enumerate() {
+        if let Some(conflict) = insert(&mut table, &route.matched, position, &mut entries) {
+            let path = format!("routes[{}].match", route.index);
+            match conflict {
+                Conflict::Same(other) => {
+                    let other = places.get(other).map(|other| describe(other));
+                    let message = format!(
+                        "{} matches what {} matches, and neither is more specific",
+                        describe(route),
+                        other.unwrap_or_default()
+                    );
+                    let help = "merge them, or tell them apart by method, host or path".to_owned();
+                    sink.report(&path, route.at, message, Some(help));
+                }
+                Conflict::TooManyMethods => sink.report(
+                    &path,
+                    route.at,
+                    "too many methods are named for one path",
+                    None,
+                ),
+            }
+        } else if let Some(other) = names.insert(&route.name, route) {
+            let message = format!(
+                "the name {} is also that of {}",
+                quoted(&route.name),
+                describe(other)
+            );
+            let path = format!("routes[{}].name", route.index);
+            sink.report(&path, route.at, message, None);
+        }
+    }
+    if entries > MAX_TABLE_ENTRIES {
+        let message = format!(
+            "the routes have {entries} hosts and methods in all, more than the {MAX_TABLE_ENTRIES} allowed"
+        );
+        sink.report("routes", document.at(), message, None);
+    }
+    table
+}
+
+/// The routes without mistakes, and the places of the others.
+fn read_routes(field: &Field<'_>, known: &Known<'_>) -> Option<(Vec<Route>, Vec<Place>)> {
     let items = field.non_empty_list()?;
     if items.len() > MAX_ROUTES {
         field.problem(format!(
@@ -207,23 +204,24 @@ fn read_routes(field: &Field<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
         ));
         return None;
     }
-    Some(
-        items
-            .iter()
-            .enumerate()
-            .filter_map(|(index, item)| Route::read(item, index, known))
-            .collect(),
-    )
+    let (mut routes, mut broken) = (Vec::new(), Vec::new());
+    for (index, item) in items.iter().enumerate() {
+        match Route::read(item, index, known) {
+            Some(Ok(route)) => routes.push(route),
+            Some(Err(place)) => broken.push(place),
+            None => {}
+        }
+    }
+    Some((routes, broken))
 }
 
 /// Adds a route under each of its hosts and methods.
 fn insert(
     table: &mut Table,
-    route: &Route,
+    matched: &Match,
     position: usize,
     entries: &mut usize,
 ) -> Option<Conflict> {
-    let matched = route.matched();
     let hosts = if matched.hosts.is_empty() {
         vec![None]
     } else {
@@ -249,14 +247,11 @@ fn insert(
 }
 
 /// A route for a message: its name, and its line if known, else its index.
-fn describe(route: &Route) -> String {
-    match route.at() {
-        Some(Location { line, .. }) => format!("the route {} on line {line}", quoted(route.name())),
-        None => format!(
-            "the route {} (routes[{}])",
-            quoted(route.name()),
-            route.index()
-        ),
+fn describe(route: &Place) -> String {
+    let name = quoted(&route.name);
+    match route.at {
+        Some(Location { line, .. }) => format!("the route {name} on line {line}"),
+        None => format!("the route {name} (routes[{}])", route.index),
     }
 }
 

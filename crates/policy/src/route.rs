@@ -32,49 +32,55 @@ pub enum Access {
 /// A route of the policy.
 #[derive(Debug)]
 pub struct Route {
-    index: usize,
-    name: String,
-    at: Option<Location>,
-    matched: Match,
+    place: Place,
     access: Access,
     condition: Option<Condition>,
     enforcement: Enforcement,
+}
+
+/// Where a route stands, in the document and in the table. Known also of routes that have mistakes in the rest.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) index: usize,
+    pub(crate) name: String,
+    pub(crate) at: Option<Location>,
+    pub(crate) matched: Match,
 }
 
 impl Route {
     /// Its place in the document's `routes`, from 0.
     #[must_use]
     pub fn index(&self) -> usize {
-        self.index
+        self.place.index
     }
 
     /// Its `name`, else one made of its match: `GET,POST /orders/{id}`. Unique in a policy.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.name
+        &self.place.name
     }
 
     /// Where it stands in the document, if known.
     #[must_use]
     pub fn at(&self) -> Option<Location> {
-        self.at
+        self.place.at
     }
 
     /// What it matches, as the document writes it: a template, or a prefix with `/*` behind it.
     #[must_use]
     pub fn pattern(&self) -> String {
-        self.matched.pattern.show()
+        self.place.matched.pattern.show()
     }
 
     /// The methods it names; empty: any.
     #[must_use]
     pub fn methods(&self) -> &[String] {
-        &self.matched.methods
+        &self.place.matched.methods
     }
 
     /// The hosts it names, as patterns; empty: any.
     pub fn hosts(&self) -> impl Iterator<Item = String> {
-        self.matched.hosts.iter().map(host::HostPattern::show)
+        self.place.matched.hosts.iter().map(host::HostPattern::show)
     }
 
     /// Who may use it.
@@ -111,7 +117,8 @@ impl Route {
         &'a self,
         path: &'a CanonicalPath,
     ) -> impl Iterator<Item = (&'a str, &'a str)> {
-        self.matched
+        self.place
+            .matched
             .pattern
             .variables()
             .filter_map(|(index, name)| path.segments().nth(index).map(|value| (name, value)))
@@ -162,7 +169,7 @@ impl Route {
             })
     }
 
-    pub(crate) fn matched(&self) -> &Match {
-        &self.matched
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }

@@ -148,8 +148,14 @@ fn read_keys(
             let issuer = issuer.map(|(name, _)| name);
             jwks::read_discovery(&mut discovery.section()?, issuer, http)
         }
-        (Some(_), Some(discovery)) => {
+        (Some(jwks), Some(discovery)) => {
             discovery.problem("keys come from `jwks` or by `discovery`, not from both");
+            // For the mistakes in them.
+            let _ = jwks.section().map(|mut jwks| jwks::read(&mut jwks, http));
+            let issuer = issuer.map(|(name, _)| name);
+            let discovery = discovery.section();
+            let _ =
+                discovery.map(|mut discovery| jwks::read_discovery(&mut discovery, issuer, http));
             None
         }
         (None, None) => {

@@ -155,10 +155,23 @@ fn one_document_of_bounded_size_and_depth() {
 #[test]
 fn text_that_is_not_utf8_names_the_line() {
     let sink = Sink::new();
-    assert!(parse(b"a: 1\nb: \xff\n", &sink).is_none());
+    let _ = parse(b"a: 1\nb: \xff\xff\n", &sink);
     assert_eq!(
         sink.finish().unwrap_err().to_string(),
         "line 2, column 1: this line is not UTF-8"
+    );
+}
+
+#[test]
+fn what_no_document_may_have_hides_no_mistake_behind_it() {
+    let sink = Sink::new();
+    let _ = parse(b"a: \x01 \x02\nb: \xff\nc: \x7f\nc: 1\n", &sink);
+    assert_eq!(
+        sink.finish().unwrap_err().to_string(),
+        "line 1, column 4: the control character \\u{1} is not allowed\n\
+         line 2, column 1: this line is not UTF-8\n\
+         line 3, column 4: the control character \\u{7f} is not allowed\n\
+         line 4, column 1: c: the key \"c\" stands twice: first on line 3"
     );
 }
 

@@ -741,3 +741,20 @@ fn modes_are_two_words() {
         "line 1, column 7: mode: wants one of enforce, shadow, found \"on\""
     );
 }
+
+#[test]
+fn a_route_with_other_mistakes_still_overlaps() {
+    let found = compile(
+        "routes:\n  - { match: { path: /a }, require: { scopes: {} } }\n  - { match: { path: /a }, require: {} }\n  - { match: { path: /a }, require: {}, when: 'claims.' }\n",
+    )
+    .unwrap_err()
+    .join("\n");
+    for wanted in [
+        "line 2, column 5: routes[0].match: the route \"/a\" on line 2 matches what the route \"/a\" on line 3",
+        "line 2, column 47: routes[0].require.scopes: needs `all` or `any`",
+        "routes[2].when",
+        "line 4, column 5: routes[2].match: the route \"/a\" on line 4 matches what the route \"/a\" on line 3",
+    ] {
+        assert!(found.contains(wanted), "{wanted} in {found}");
+    }
+}

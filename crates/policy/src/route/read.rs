@@ -2,7 +2,7 @@
 
 use super::host::HostPattern;
 use super::pattern::{Kind, Pattern};
-use super::{Access, Route};
+use super::{Access, Place, Route};
 use crate::condition::Scope;
 use crate::document::{Field, Section, Value};
 use crate::enforcement::Enforcement;
@@ -34,11 +34,14 @@ impl Match {
         let pattern = match (&path, &prefix) {
             (Some(path), None) => Pattern::read(path, Kind::Exact),
             (None, Some(prefix)) => Pattern::read(prefix, Kind::Prefix),
-            (Some(_), Some(prefix)) => {
+            (Some(path), Some(prefix)) => {
                 prefix.problem_with_help(
                     "stands beside `path`",
                     "a route has one of them; write a second route",
                 );
+                // For the mistakes in them.
+                let _ = Pattern::read(path, Kind::Exact);
+                let _ = Pattern::read(prefix, Kind::Prefix);
                 None
             }
             (None, None) => {
@@ -74,8 +77,13 @@ impl Match {
 }
 
 impl Route {
-    /// Reads one route. Every mistake in it is reported.
-    pub(crate) fn read(field: &Field<'_>, index: usize, known: &Known<'_>) -> Option<Self> {
+    /// Reads one route. Every mistake in it is reported; of a route with some comes its place, if that is good: whether it overlaps
+    /// another is told in the same go.
+    pub(crate) fn read(
+        field: &Field<'_>,
+        index: usize,
+        known: &Known<'_>,
+    ) -> Option<Result<Self, Place>> {
         let mut section = field.section()?;
         let name = section.field("name");
         let matched = section.required("match", Match::read);
@@ -87,11 +95,14 @@ impl Route {
 
         let explicit = name.as_ref().map(read_name);
         let access = match (&allow, &require) {
-            (Some(_), Some(require)) => {
+            (Some(allow), Some(require)) => {
                 require.problem_with_help(
                     "stands beside `allow`",
                     "a route either allows anonymous requests or requires a token",
                 );
+                // For the mistakes in them.
+                let _ = allow.one_of(&[("anonymous", ())]);
+                let _ = Demands::read(require, known);
                 None
             }
             (Some(allow), None) => {
@@ -155,23 +166,30 @@ impl Route {
             None => None,
         };
         let matched = matched?;
-        let condition = match condition {
-            Some(condition) => Some(condition?),
-            None => None,
-        };
         let name = match explicit {
             Some(name) => name?,
             None => matched.show(),
         };
-        Some(Self {
+        let place = Place {
             index,
             name,
             at: field.at(),
             matched,
-            access: access?,
+        };
+        let condition = match condition {
+            Some(None) => return Some(Err(place)),
+            Some(Some(condition)) => Some(condition),
+            None => None,
+        };
+        let Some(access) = access else {
+            return Some(Err(place));
+        };
+        Some(Ok(Self {
+            place,
+            access,
             condition,
             enforcement: enforcement.unwrap_or(known.enforcement),
-        })
+        }))
     }
 }
 
