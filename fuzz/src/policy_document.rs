@@ -137,7 +137,7 @@ fn walk(policy: &Policy) -> usize {
                 credential,
                 credential_name: CREDENTIALS[credential],
                 issuer: "https://login.example.com",
-tenant: None,
+                tenant: None,
                 audiences: &audiences,
                 scopes: &scopes,
                 claims: &claims,
