@@ -133,7 +133,8 @@ pub fn bad_tokens(now: i64) -> Result<Vec<Vec<u8>>> {
     let cases = case::load()?;
     let bad = cases.iter().filter(|case| {
         let reason = case.expect.as_ref().map(|expect| expect.reason.as_str());
-        reason.is_some_and(|reason| ALWAYS_BAD.contains(&reason))
+        // What another world refuses may be good in this one.
+        case.world == "main" && reason.is_some_and(|reason| ALWAYS_BAD.contains(&reason))
     });
     bad.filter_map(|case| case.token.as_ref())
         .map(|recipe| mint(recipe, now))

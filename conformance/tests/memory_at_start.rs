@@ -23,8 +23,9 @@ fn documents_to_copy() -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Bytes of memory of a VM that has taken the document, and the fuel that it took.
-fn start(module: &Module, document: &str) -> (usize, u64) {
+/// Bytes of memory of a VM that has taken the document, and the fuel that it took; `None` where the document asks for what
+/// this build leaves out.
+fn start(module: &Module, document: &str) -> Option<(usize, u64)> {
     // Any time that is not before the build.
     let options = HostOptions {
         clock: Clock::at_seconds(4_000_000_000),
@@ -37,8 +38,13 @@ fn start(module: &Module, document: &str) -> (usize, u64) {
         &Process::new(),
     );
     let started = worker.start();
+    let left_out =
+        |line: &host_test::LogLine| line.message.contains("token-guard.wasm, which has it");
+    if !started.configured && started.logs.iter().any(left_out) {
+        return None;
+    }
     assert!(started.configured, "{started:?}");
-    (worker.memory_bytes(), worker.fuel_used())
+    Some((worker.memory_bytes(), worker.fuel_used()))
 }
 
 #[test]
@@ -59,12 +65,19 @@ fn a_vm_starts_with_under_4_mib() {
         "{:<20} {:<8} {:>10} {:>14}",
         "document", "build", "KiB", "fuel to start"
     );
+    let mut started = [0, 0];
     for (name, yaml) in texts {
         let json = documents(&yaml).unwrap().without_conditions;
-        for (build, module, document) in [("whole", whole, &yaml), ("minimal", minimal, &json)] {
-            let (memory, fuel) = start(module, document);
+        let builds = [("whole", whole, &yaml), ("minimal", minimal, &json)];
+        for (count, (build, module, document)) in started.iter_mut().zip(builds) {
+            let Some((memory, fuel)) = start(module, document) else {
+                assert_eq!(build, "minimal", "{name} asks for what no build has");
+                continue;
+            };
+            *count += 1;
             println!("{name:<20} {build:<8} {:>10} {fuel:>14}", memory / 1024);
             assert!(memory < LIMIT, "{name}, {build}: {memory} bytes");
         }
     }
+    assert!(started.iter().all(|count| *count >= 5), "{started:?}");
 }

@@ -34,23 +34,22 @@ fn keys_are_found_by_a_certified_providers_metadata() -> Result<()> {
     }
     assert_eq!(gateway.request("GET", "/orders/42", None)?.status, 401);
     let fetches = stage.provider.key_fetches()?.len();
-    assert!((1..=2).contains(&fetches), "{fetches} by two workers");
+    // The main thread has a VM too.
+    assert!(
+        (1..=3).contains(&fetches),
+        "{fetches} by two workers and the main thread"
+    );
     assert_eq!(gateway.traps()?, 0);
     Ok(())
 }
 
 #[test]
-fn where_no_metadata_is_nothing_passes() -> Result<()> {
+fn the_metadata_of_rfc_8414_leads_there_too() -> Result<()> {
     let mut stage = Stage::set()?;
     let readers = stage.tokens("reader", READ)?;
-    // This provider has no metadata of RFC 8414: it answers 404.
     let gateway = stage.gateway(&policy(&stage, "      kind: oauth\n")?)?;
     let token = Some(readers[0].token.as_str());
-    assert_eq!(gateway.request("GET", "/orders/42", token)?.status, 503);
-    wait_until("a counted failure", PATIENCE, || {
-        counted(&gateway, "discovery.failed")
-    })?;
-    assert!(stage.provider.key_fetches()?.is_empty());
+    assert_eq!(gateway.request("GET", "/orders/42", token)?.status, 200);
     assert_eq!(gateway.traps()?, 0);
     Ok(())
 }

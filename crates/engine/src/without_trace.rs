@@ -7,7 +7,7 @@ use crate::event_id::EventId;
 
 /// No trace.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Trace;
+pub(crate) struct Trace {}
 
 /// One step; nobody describes one, because none can be made.
 pub(crate) struct Step<'a>(Infallible, PhantomData<&'a ()>);
@@ -18,7 +18,7 @@ impl Trace {
 
     /// Nothing begins.
     pub(crate) const fn begin(_wanted: bool) -> Self {
-        Self
+        Self {}
     }
 
     /// Nothing is noted.
@@ -28,7 +28,7 @@ impl Trace {
     /// Nothing.
     #[expect(clippy::unused_self, reason = "the caller is the same in every build")]
     pub(crate) const fn take(&mut self) -> Self {
-        Self
+        Self {}
     }
 
     /// Always `None`.

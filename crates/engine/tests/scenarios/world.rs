@@ -276,6 +276,7 @@ impl World {
     }
 
     /// Answers the oldest call with this body; gives what became of those it woke.
+    #[cfg(feature = "discovery")]
     pub(crate) fn answer_body(&mut self, body: impl ToString) -> Vec<(WaiterId, Got)> {
         self.answer(Reply::Response {
             status: 200,
