@@ -38,8 +38,7 @@ fn start(module: &Module, document: &str) -> Option<(usize, u64)> {
         &Process::new(),
     );
     let started = worker.start();
-    let left_out =
-        |line: &host_test::LogLine| line.message.contains("token-guard.wasm, which has it");
+    let left_out = |line: &host_test::LogLine| line.message.contains("(use token-guard.wasm");
     if !started.configured && started.logs.iter().any(left_out) {
         return None;
     }
