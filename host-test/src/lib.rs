@@ -23,6 +23,7 @@ pub mod bench;
 mod callout;
 pub mod cases;
 mod clock;
+pub mod compare;
 mod exchange;
 mod flow;
 mod foreign;

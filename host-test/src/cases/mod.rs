@@ -18,6 +18,7 @@ mod loaded;
 mod matcher;
 pub(crate) mod play;
 mod play_surroundings;
+pub(crate) mod question;
 pub(crate) mod reader;
 mod report;
 pub(crate) mod request;
@@ -31,7 +32,8 @@ pub(crate) mod text;
 mod tokens;
 
 pub use document::Problem;
-pub use explain::{Decision, Explanation, Question, explain};
+pub use explain::{Decision, Explanation, explain};
+pub use question::Question;
 pub use report::{Report, Verdict};
 pub(crate) use run::find_named;
 pub use run::{Options, find_files, run};

@@ -98,6 +98,10 @@ impl Tokens {
         Some(spec)
     }
 
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.specs.keys().map(String::as_str)
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.specs.contains_key(name)
     }

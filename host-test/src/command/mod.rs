@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod explain;
 mod plugin;
 mod render;
@@ -29,6 +30,7 @@ Examples:
   host-test test --wasm filter.wasm policies/
   host-test test --wasm filter.wasm --watch policies/
   host-test explain --wasm filter.wasm --tests tests.yaml --path /orders/42
+  host-test compare --wasm filter.wasm --old policy.yaml --new next.yaml envoy.log
   host-test bench --wasm filter.wasm scenarios/
   host-test serve --wasm filter.wasm --config policy.yaml \
       --upstream http://127.0.0.1:9000 --cluster login=http://127.0.0.1:9090
@@ -39,6 +41,7 @@ Exit status: 0 all is well, 1 something is not as expected, 2 the command can't 
 enum Command {
     Bench(bench::Bench),
     Check(check::Check),
+    Compare(compare::Compare),
     Explain(explain::Explain),
     Render(render::Render),
     Serve(Box<serve::Serve>),
@@ -51,6 +54,7 @@ impl Arguments {
         let result = match self.command {
             Command::Bench(bench) => bench.run(),
             Command::Check(check) => check.run(),
+            Command::Compare(compare) => compare.run(),
             Command::Explain(explain) => explain.run(),
             Command::Render(render) => render.run(),
             Command::Serve(serve) => serve.run(),

@@ -1,0 +1,112 @@
+//! `host-test compare`: which verdicts differ between two configurations, on recorded requests.
+
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use host_test::compare::{Comparison, Plan};
+use host_test::{HostProfile, Module};
+
+/// Replays recorded requests under two configurations and lists every verdict that changes
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  host-test compare --wasm token-guard.wasm --old policy.yaml --new next.yaml --tests tests.yaml envoy.log
+  host-test compare --wasm token-guard.wasm --old policy.yaml --new next.yaml --deny-changes access.json
+  zcat envoy.log.gz | host-test compare --wasm token-guard.wasm --old policy.yaml --new next.yaml -
+
+RECORDED is a log with audit events of the guard in it, or an access log of Envoy in its default text or as JSON; `-` is standard input.
+Exit status: 0 compared, 1 verdicts change and --deny-changes was given, 2 the command can't do its work.")]
+pub(crate) struct Compare {
+    /// The filter, a .wasm file
+    #[arg(long, value_name = "FILE")]
+    wasm: PathBuf,
+    /// In the manner of which host: envoy, ngx-wasm, apisix, google or spec
+    #[arg(long, value_name = "NAME", default_value_t = HostProfile::ENVOY)]
+    host: HostProfile,
+    /// The configuration of today
+    #[arg(long, value_name = "FILE")]
+    old: PathBuf,
+    /// The configuration of tomorrow
+    #[arg(long, value_name = "FILE")]
+    new: PathBuf,
+    /// A file of test cases: its tokens stand for the recorded callers with the same `iss`, `sub` and client; its callouts give keys
+    #[arg(long, value_name = "FILE")]
+    tests: Option<PathBuf>,
+    /// The authority of requests whose record has none, as audit events have
+    #[arg(long, value_name = "HOST", default_value = "localhost")]
+    authority: String,
+    /// The header that carries a token
+    #[arg(
+        long,
+        value_name = "NAME: VALUE",
+        default_value = "authorization: Bearer ${token}"
+    )]
+    carry: String,
+    /// Exit with 1 if any verdict changes
+    #[arg(long)]
+    deny_changes: bool,
+    /// The report as JSON on standard output
+    #[arg(long)]
+    json: bool,
+    /// The recordings
+    #[arg(required = true, value_name = "RECORDED")]
+    recorded: Vec<PathBuf>,
+}
+
+impl Compare {
+    pub(crate) fn run(&self) -> Result<ExitCode> {
+        let Some((name, value)) = self.carry.split_once(':') else {
+            bail!("--carry {:?}: wants NAME: VALUE", self.carry);
+        };
+        let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
+        let module = Module::compile_quickly_for(&wasm, self.host)
+            .with_context(|| self.wasm.display().to_string())?;
+        let plan = Plan {
+            old: self.old.clone(),
+            new: self.new.clone(),
+            tests: self.tests.clone(),
+            authority: self.authority.clone(),
+            carry: (name.trim().to_owned(), value.trim().to_owned()),
+        };
+        let mut comparison = Comparison::start(plan, &module)?;
+        let shows_progress = std::io::stderr().is_terminal();
+        let progress = |lines: u64, changed: u64| {
+            if shows_progress {
+                let _ = write!(
+                    std::io::stderr(),
+                    "\r{lines} lines, {changed} verdicts change"
+                );
+            }
+        };
+        for file in &self.recorded {
+            let context = || file.display().to_string();
+            if file == Path::new("-") {
+                comparison
+                    .read(std::io::stdin().lock(), &progress)
+                    .with_context(context)?;
+            } else {
+                let recording = BufReader::new(File::open(file).with_context(context)?);
+                comparison
+                    .read(recording, &progress)
+                    .with_context(context)?;
+            }
+        }
+        if shows_progress {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+        let report = comparison.finish();
+        if self.json {
+            println!("{:#}", report.to_json());
+        } else {
+            println!("{report}");
+        }
+        Ok(match self.deny_changes && report.changed() > 0 {
+            true => ExitCode::FAILURE,
+            false => ExitCode::SUCCESS,
+        })
+    }
+}
