@@ -16,8 +16,14 @@
 //!
 //! # Features
 //!
-//! `trace`: the decision trace (`debug.trace`); without it a document that asks for one is refused. `conditions` and `yaml` are those of
-//! `portcullis-policy`. All are on by default.
+//! What a build may leave out; a document that asks for it is then refused. All are on by default.
+//!
+//! - `answers`: metadata, CORS, texts of one's own, filter state, claims as JSON
+//! - `discovery`: key sets that an issuer's metadata leads to
+//! - `tenants`: issuers with a place for a tenant in their name
+//! - `trace`: the decision trace (`debug.trace`)
+//! - `more-algorithms`, of `portcullis-jose`: every algorithm beyond RS256, ES256 and EdDSA, shared secrets among them
+//! - `conditions`, `credentials` and `yaml`, of `portcullis-policy`: `when`, credentials of one's own, documents in YAML
 //!
 //! Nothing here uses shared data yet, so the calls take no store.
 

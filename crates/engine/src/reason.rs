@@ -136,15 +136,15 @@ reasons! {
     MethodMalformed = "method_malformed", Deny, Request;
     /// The path could be read differently by the upstream (dot segments, `//`, encoded `/`, …): send it canonical.
     PathNotCanonical = "path_not_canonical", Deny, Request;
-    /// More than one `Authorization` header came, or several credentials in one: send one.
+    /// A credential came twice (two headers, a list in one, two cookies, two of its places), or one token as two credentials: send one.
     CredentialRepeated = "credential_repeated", Deny, Request;
-    /// `Authorization` does not read `Bearer` and one token of RFC 6750's characters: fix the client.
+    /// A credential's place does not hold its scheme or prefix and one token of RFC 6750's characters: fix the client.
     CredentialMalformed = "credential_malformed", Deny, Request;
 
     // The credential.
     /// The route requires a token and none came: get one from an issuer that the route accepts.
     CredentialMissing = "credential_missing", Deny, Credential;
-    /// `Authorization` uses another scheme than `Bearer`: use a bearer token.
+    /// A credential's header uses a scheme that is not configured for it (`Bearer`, unless `credentials` says otherwise): use one that is.
     CredentialSchemeUnsupported = "credential_scheme_unsupported", Deny, Credential;
     /// The token is longer than `limits.token_bytes`: have the issuer put less in it, or raise the limit.
     TokenTooLarge = "token_too_large", Deny, Credential;

@@ -1,8 +1,8 @@
 //! The token guard as a Proxy-Wasm filter: host calls in, engine calls out, and back. Nothing is decided here.
 //!
 //! One [`TokenGuard`] is one root context, that is one configuration in one VM. It lets a request through only with a
-//! `Forward` of the engine in hand whose every edit the host has made; whatever else happens, the request is answered
-//! or stays paused.
+//! `Forward` of the engine in hand, or a `Shadow` where the document says so, whose every edit the host has made; whatever else
+//! happens, the request is answered or stays paused.
 
 mod active;
 mod adapter;
