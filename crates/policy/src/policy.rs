@@ -21,7 +21,7 @@ pub struct Policy {
     table: Table,
     /// Asked for every new token: told once, because looking at every route would take as long as there are routes.
     reads_claims: bool,
-    /// Of requests that no route takes.
+    /// Of requests that no route takes, unless an enforced one is near.
     enforcement: Enforcement,
     shadow_routes: usize,
 }
@@ -58,10 +58,24 @@ impl<'a> Known<'a> {
 pub enum Selected<'p> {
     /// Exactly one route.
     Route(&'p Route),
-    /// The most specific pattern matches, but none of its routes takes the method. Denied; broader routes are not tried.
-    MethodNotAllowed,
-    /// Nothing matches: the default, which is to deny.
-    NoRoute,
+    /// The most specific pattern matches, but none of its routes takes the method. Denied, if that binds; broader routes are
+    /// not tried.
+    MethodNotAllowed(Enforcement),
+    /// Nothing matches: the default, which is to deny, if that binds.
+    NoRoute(Enforcement),
+}
+
+impl Selected<'_> {
+    /// Whether what is decided about the request binds.
+    #[must_use]
+    pub const fn enforcement(&self) -> Enforcement {
+        match self {
+            Selected::Route(route) => route.enforcement(),
+            Selected::MethodNotAllowed(enforcement) | Selected::NoRoute(enforcement) => {
+                *enforcement
+            }
+        }
+    }
 }
 
 impl Policy {
@@ -106,12 +120,28 @@ impl Policy {
     #[must_use]
     pub fn select(&self, host: &str, method: &str, path: &CanonicalPath) -> Selected<'_> {
         match self.table.select(host, method, path) {
-            Found::Route(index) => self
-                .routes
-                .get(index)
-                .map_or(Selected::NoRoute, Selected::Route),
-            Found::OtherMethod => Selected::MethodNotAllowed,
-            Found::Nothing => Selected::NoRoute,
+            Found::Route(index) => match self.routes.get(index) {
+                Some(route) => Selected::Route(route),
+                None => Selected::NoRoute(Enforcement::Enforce),
+            },
+            Found::OtherMethod => Selected::MethodNotAllowed(self.without_route(host, path)),
+            Found::Nothing => Selected::NoRoute(self.without_route(host, path)),
+        }
+    }
+
+    /// Whether it binds that no route takes a request. INVARIANT: what an upstream may take for the request of an enforced route,
+    /// because method or final `/` alone tell them apart, does not pass because the document is in shadow mode.
+    fn without_route(&self, host: &str, path: &CanonicalPath) -> Enforcement {
+        if !self.enforcement.is_shadow() || self.is_all_shadow() {
+            return self.enforcement;
+        }
+        let is_shadow = |index: usize| {
+            let route = self.routes.get(index);
+            route.is_some_and(|route| route.enforcement().is_shadow())
+        };
+        match self.table.around(host, path) {
+            Some(around) if around.iter().copied().all(is_shadow) => Enforcement::Shadow,
+            _ => Enforcement::Enforce,
         }
     }
 
@@ -121,7 +151,7 @@ impl Policy {
         self.reads_claims
     }
 
-    /// Whether it binds that no route takes a request: the document's own `mode`.
+    /// The document's own `mode`: that of routes without one. Whether it binds that no route takes a request, [`Policy::select`] says.
     #[must_use]
     pub const fn enforcement(&self) -> Enforcement {
         self.enforcement

@@ -91,7 +91,7 @@ impl Route {
 
     /// Whether its decisions bind.
     #[must_use]
-    pub fn enforcement(&self) -> Enforcement {
+    pub const fn enforcement(&self) -> Enforcement {
         self.enforcement
     }
 

@@ -112,7 +112,7 @@ impl TokenGuard {
                 config.policy().shadow_routes(),
                 config.policy().routes().len(),
                 match config.policy().enforcement() {
-                    Enforcement::Shadow => "pass",
+                    Enforcement::Shadow => "pass, unless they are near an enforced one",
                     Enforcement::Enforce => "are refused",
                 }
             );

@@ -176,12 +176,12 @@ impl Guard {
             .select(&request.host, method, &request.path)
         {
             Selected::Route(route) => route.index(),
-            Selected::MethodNotAllowed => {
+            Selected::MethodNotAllowed(_) => {
                 let mut refusal = Refusal::from(Reason::MethodNotAllowed);
                 refusal.details_mut().allow = Some(self.allowed_methods(request));
                 return Err((refusal, None));
             }
-            Selected::NoRoute => return Err((Reason::NoRoute.into(), None)),
+            Selected::NoRoute(_) => return Err((Reason::NoRoute.into(), None)),
         };
         let refuse = |cause| {
             Err((

@@ -80,23 +80,23 @@ impl Guard {
                     let tokens = self.tokens_of(route, &shown, now);
                     Ok((route.index(), tokens, route.enforcement()))
                 }
-                Selected::MethodNotAllowed => {
+                Selected::MethodNotAllowed(enforcement) => {
                     let mut refusal = Refusal::from(Reason::MethodNotAllowed);
                     refusal.details_mut().allow = Some(self.allowed_methods(&request));
-                    Err(refusal)
+                    Err((refusal, enforcement))
                 }
-                Selected::NoRoute => Err(Reason::NoRoute.into()),
+                Selected::NoRoute(enforcement) => Err((Reason::NoRoute.into(), enforcement)),
             };
         let (route, tokens, enforcement) = match selected {
             Ok(selected) => selected,
-            Err(refusal) => {
+            Err((refusal, enforcement)) => {
                 self.trace.step("route", |step| {
                     step.text("result", refusal.reason.code());
                 });
                 request.learn_source(head.source_address);
                 let path = self.path_in_shadow(&request);
                 let outcome = Outcome::refused(id, host_now, Seen::Whole(request), None);
-                return if self.config.policy.enforcement().is_shadow() {
+                return if enforcement.is_shadow() {
                     self.pass_in_shadow(outcome, refusal, stripped.remove, path)
                 } else {
                     self.reject(outcome, refusal)

@@ -162,6 +162,25 @@ fn one_enforced_route_in_a_document_in_shadow_mode_is_enforced() {
 }
 
 #[test]
+fn what_the_upstream_may_take_for_an_enforced_route_is_refused() {
+    let mut document = all_shadow();
+    document["routes"][0]["mode"] = json!("enforce");
+    document["routes"][1]["mode"] = json!("enforce");
+    let mut world = World::started(&document, &[&key("k", 1)]);
+    for (ask, reason) in [
+        (get("/admin/"), Reason::NoRoute),
+        (get("/orders/1").method("HEAD"), Reason::MethodNotAllowed),
+        (get("/orders/1").method("get"), Reason::MethodNotAllowed),
+    ] {
+        assert_eq!(world.send(&ask).reject().outcome().reason(), reason);
+    }
+    for ask in [get("/any/"), get("/any/x"), get("/admin/x")] {
+        let shadow = world.send(&ask).shadow();
+        assert_eq!(shadow.outcome().reason(), Reason::NoRoute);
+    }
+}
+
+#[test]
 fn where_anything_is_enforced_the_path_that_was_matched_goes_on() {
     let rewriting = json!({"paths": {"non_canonical": "rewrite"}});
     let mut world = World::started(&with(one_shadow(), rewriting.clone()), &[]);

@@ -55,8 +55,8 @@ fn route_problem(route: &str) -> String {
 fn select(policy: &Policy, host: &str, method: &str, path: &str) -> String {
     match policy.select(host, method, &canonical(path, Mode::Refuse).unwrap()) {
         Selected::Route(route) => route.name().to_owned(),
-        Selected::MethodNotAllowed => "(method)".to_owned(),
-        Selected::NoRoute => "(none)".to_owned(),
+        Selected::MethodNotAllowed(_) => "(method)".to_owned(),
+        Selected::NoRoute(_) => "(none)".to_owned(),
     }
 }
 
@@ -728,6 +728,63 @@ fn a_route_says_whether_it_binds_else_the_document_does() {
     ] {
         assert_eq!(modes(&format!("{top}{}", routes(first, second))), is);
     }
+}
+
+#[test]
+fn what_an_upstream_may_take_for_an_enforced_route_is_enforced() {
+    let policy = policy(
+        "
+mode: shadow
+routes:
+  - { match: { path: /enforced }, require: {}, mode: enforce }
+  - { match: { path: '/u/{id}/', methods: [GET] }, require: {}, mode: enforce }
+  - { match: { path: /shadow, methods: [GET] }, require: {} }
+  - { match: { path: /mixed, methods: [GET] }, require: {} }
+  - { match: { path: /mixed, methods: [PUT] }, require: {}, mode: enforce }
+  - { match: { path: /slash, methods: [GET] }, require: {}, mode: enforce }
+  - { match: { path: /slash/, methods: [GET] }, require: {} }
+  - { match: { path: /hosts, hosts: [a.example] }, require: {}, mode: enforce }
+",
+    );
+    let shadow = |host: &str, method: &str, path: &str| {
+        let path = canonical(path, Mode::Refuse).unwrap();
+        let selected = policy.select(host, method, &path);
+        assert!(!matches!(selected, Selected::Route(_)), "{method} {path:?}");
+        selected.enforcement().is_shadow()
+    };
+    for (method, path, expected) in [
+        ("GET", "/enforced/", false),
+        ("GET", "/enforced/x", true),
+        ("GET", "/u/7", false),
+        ("POST", "/u/7", false),
+        ("HEAD", "/u/7/", false),
+        ("get", "/u/7/", false),
+        ("HEAD", "/shadow", true),
+        ("GET", "/shadow/", true),
+        ("POST", "/mixed", false),
+        ("POST", "/mixed/", false),
+        ("POST", "/slash/", false),
+        ("POST", "/slash", false),
+        ("GET", "/nowhere", true),
+        ("GET", "/", true),
+    ] {
+        assert_eq!(shadow("h", method, path), expected, "{method} {path}");
+    }
+    assert!(!shadow("a.example", "GET", "/hosts/"));
+    assert!(shadow("b.example", "GET", "/hosts/"));
+    // Nobody knows whose it is.
+    assert!(!shadow("user@h", "GET", "/nowhere"));
+}
+
+#[test]
+fn a_method_in_other_letter_case_does_not_lead_to_a_route_for_all() {
+    let policy = policy(
+        "routes: [{ match: { path: /x }, allow: anonymous }, { match: { path: /x, methods: [POST] }, require: {} }]",
+    );
+    assert_eq!(select(&policy, "h", "POST", "/x"), "POST /x");
+    assert_eq!(select(&policy, "h", "post", "/x"), "(method)");
+    assert_eq!(select(&policy, "h", "PATCH", "/x"), "/x");
+    assert_eq!(select(&policy, "h", "patch", "/x"), "/x");
 }
 
 #[test]

@@ -68,7 +68,7 @@ enum End<'t> {
     /// At the most specific pattern.
     At(&'t Slot),
     /// At a pattern that differs by a final `/` only, which reserves the path: see [`Table::select`].
-    Reserved,
+    Reserved(&'t Slot),
     /// Nowhere.
     Nowhere,
 }
@@ -101,6 +101,7 @@ impl Table {
     /// - Hosts: the exact one, then the longest `*.suffix`, then any, among those under which the path matches.
     /// - Paths: left to right, a literal segment before a variable before a prefix; an exact pattern before a prefix of the same text.
     /// - Methods: routes that name the method before one that names none. What has the pattern but not the method ends the search.
+    ///   So does a method that a route there names in other letter case.
     ///
     /// A path that differs from an exact pattern by a final `/` only does not fall through to a broader prefix, because many upstreams
     /// treat both alike: with a rule for `/admin` and a public prefix `/`, `/admin/` is not public. It selects nothing, unless
@@ -120,16 +121,41 @@ impl Table {
         let Some(host) = normal_host(host) else {
             return Found::Nothing;
         };
-        let decoded = path.decoded();
-        let segments = decoded.strip_prefix('/').unwrap_or(decoded);
-        for root in self.roots(&host) {
-            match self.search(root, Some(segments), steps) {
-                End::At(slot) => return slot.find(method),
-                End::Reserved => return Found::Nothing,
-                End::Nowhere => {}
+        match self.end(&host, path.decoded(), steps) {
+            End::At(slot) => slot.find(method),
+            End::Reserved(_) | End::Nowhere => Found::Nothing,
+        }
+    }
+
+    /// The routes, by index, that are meant by a path or by the one that differs from it by the final `/`, whatever their methods.
+    /// Asked only where none is selected: the upstream may take the request for one of them. `None`: the host is no host.
+    pub(crate) fn around(&self, host: &str, path: &CanonicalPath) -> Option<Vec<usize>> {
+        let host = normal_host(host)?;
+        let path = path.decoded();
+        let other = match path.strip_suffix('/') {
+            Some(shorter) => shorter.to_owned(),
+            None => format!("{path}/"),
+        };
+        let mut around = Vec::new();
+        for path in [path, &other] {
+            if let End::At(slot) | End::Reserved(slot) = self.end(&host, path, &mut 0) {
+                around.extend(slot.methods.iter().map(|(_, route)| *route));
+                around.extend(slot.any);
             }
         }
-        Found::Nothing
+        Some(around)
+    }
+
+    /// Where a decoded path ends below the most specific host that has something for it.
+    fn end(&self, host: &str, path: &str, steps: &mut usize) -> End<'_> {
+        let segments = path.strip_prefix('/').unwrap_or(path);
+        for root in self.roots(host) {
+            match self.search(root, Some(segments), steps) {
+                End::Nowhere => {}
+                end => return end,
+            }
+        }
+        End::Nowhere
     }
 
     /// The tries for a host, most specific first.
@@ -156,8 +182,10 @@ impl Table {
         let Some(segments) = segments else {
             return match node.exact.as_ref().or(node.prefix.as_ref()) {
                 Some(slot) => End::At(slot),
-                None if self.exact_at(node.literals.get("")) => End::Reserved,
-                None => End::Nowhere,
+                None => match self.exact_at(node.literals.get("")) {
+                    Some(slot) => End::Reserved(slot),
+                    None => End::Nowhere,
+                },
             };
         };
         let (segment, rest) = match segments.split_once('/') {
@@ -176,16 +204,15 @@ impl Table {
                 end => return end,
             }
         }
-        match &node.prefix {
-            Some(slot) => End::At(slot),
-            None if segment.is_empty() && rest.is_none() && node.exact.is_some() => End::Reserved,
-            None => End::Nowhere,
+        match (&node.prefix, &node.exact) {
+            (Some(slot), _) => End::At(slot),
+            (None, Some(slot)) if segment.is_empty() && rest.is_none() => End::Reserved(slot),
+            (None, _) => End::Nowhere,
         }
     }
 
-    fn exact_at(&self, node: Option<&usize>) -> bool {
-        node.and_then(|at| self.nodes.get(*at))
-            .is_some_and(|node| node.exact.is_some())
+    fn exact_at(&self, node: Option<&usize>) -> Option<&Slot> {
+        self.nodes.get(*node?)?.exact.as_ref()
     }
 
     fn root(&mut self, host: Option<&HostPattern>) -> usize {
@@ -245,7 +272,10 @@ impl Slot {
             .iter()
             .find(|(known, _)| known == method)
             .map(|(_, route)| *route);
-        named.or(self.any).map_or(Found::OtherMethod, Found::Route)
+        // A method in other letter case is another method (RFC 9110 section 9.1), but some upstreams take it for the same.
+        let folds = |(known, _): &(String, usize)| known.eq_ignore_ascii_case(method);
+        let any = || self.any.filter(|_| !self.methods.iter().any(folds));
+        named.or_else(any).map_or(Found::OtherMethod, Found::Route)
     }
 }
 

@@ -108,7 +108,13 @@ fn reference(rules: &[Rule], host: &str, method: &str, segments: &[&str]) -> Fou
                 let named = slot
                     .iter()
                     .find(|(_, rule)| rule.method.as_deref() == Some(method));
-                let any = slot.iter().find(|(_, rule)| rule.method.is_none());
+                let folded = slot.iter().any(|(_, rule)| {
+                    let named = rule.method.as_deref();
+                    named.is_some_and(|named| named.eq_ignore_ascii_case(method))
+                });
+                let any = slot
+                    .iter()
+                    .find(|(_, rule)| rule.method.is_none() && !folded);
                 return named
                     .or(any)
                     .map_or(Found::OtherMethod, |(index, _)| Found::Route(*index));
@@ -183,7 +189,7 @@ proptest! {
         rules in prop::collection::vec(rule(), 0..14),
         requests in prop::collection::vec((
             prop::sample::select(vec!["a.example.com", "b.example.com", "a.b.example.com", "x.com", "other", "example.com"]),
-            prop::sample::select(vec!["GET", "POST", "PUT"]),
+            prop::sample::select(vec!["GET", "POST", "PUT", "get"]),
             prop::collection::vec(prop::sample::select(vec!["a", "b", "c", "d"]), 0..5),
             any::<bool>(),
         ), 1..20),
