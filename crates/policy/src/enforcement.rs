@@ -18,6 +18,15 @@ impl Enforcement {
         field.one_of(&[("enforce", Self::Enforce), ("shadow", Self::Shadow)])
     }
 
+    /// Of what two decide: binds if one of them does.
+    #[must_use]
+    pub const fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Shadow, Self::Shadow) => Self::Shadow,
+            _ => Self::Enforce,
+        }
+    }
+
     /// Whether it is [`Enforcement::Shadow`].
     #[must_use]
     pub const fn is_shadow(self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use portcullis_policy::{Field, Section};
+use portcullis_policy::{Access, Field, Policy, Section};
 
 /// The longest list of anything here.
 const MOST: usize = 64;
@@ -61,7 +61,7 @@ impl Cors {
     }
 }
 
-pub(super) fn read(section: &mut Section<'_>) -> Option<Cors> {
+pub(super) fn read(section: &mut Section<'_>, policy: Option<&Policy>) -> Option<Cors> {
     let origins = section.required("origins", |field| list(field, read_origin));
     let methods = section.or("methods", Vec::new(), |field| list(field, read_method));
     let headers = section.or(
@@ -75,10 +75,14 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Cors> {
         field.duration(Duration::ZERO..=Duration::from_secs(86_400))
     });
     let preflight = section.or("preflight", Preflight::Answer, |field| {
-        field.one_of(&[
+        let preflight = field.one_of(&[
             ("answer", Preflight::Answer),
             ("forward", Preflight::Forward),
-        ])
+        ])?;
+        if let (Preflight::Forward, Some(policy)) = (preflight, policy) {
+            refuse_guarded_options(field, policy);
+        }
+        Some(preflight)
     });
     let origins = origins?;
     if origins.contains(&Origin::Any) {
@@ -105,6 +109,24 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Cors> {
         max_age: max_age.as_secs(),
         preflight,
     })
+}
+
+/// A browser sends no credential with a preflight, so a forwarded one passes without: a route that asks OPTIONS for one would not be
+/// believed. Routes for every method mean the requests that follow.
+fn refuse_guarded_options(field: &Field<'_>, policy: &Policy) {
+    for route in policy.routes() {
+        if matches!(route.access(), Access::Required(_))
+            && route.methods().iter().any(|method| method == "OPTIONS")
+        {
+            field.problem_with_help(
+                format!(
+                    "preflights would pass without a token, and the route `{}` requires one of OPTIONS",
+                    route.name()
+                ),
+                "take OPTIONS off that route, or let the guard answer preflights",
+            );
+        }
+    }
 }
 
 fn list<T>(field: &Field<'_>, read: impl Fn(&Field<'_>) -> Option<T>) -> Option<Vec<T>> {

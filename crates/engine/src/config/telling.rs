@@ -78,7 +78,9 @@ pub(super) fn read(
         metadata: document.optional("resource", |field| {
             super::metadata::read(&mut field.section()?, issuers, policy)
         }),
-        cors: document.optional("cors", |field| super::cors::read(&mut field.section()?)),
+        cors: document.optional("cors", |field| {
+            super::cors::read(&mut field.section()?, policy)
+        }),
     };
     #[cfg(not(feature = "answers"))]
     {

@@ -83,12 +83,18 @@ impl Guard {
         }
     }
 
-    fn asked(&self, id: EventId, began: UnixTime, head: Head<'_>) -> Asked {
+    /// INVARIANT: passes in shadow mode only what would pass if nothing were answered here: `meant` is the mode of what the answer is
+    /// about, and that of the route which takes the request itself has its say too.
+    fn asked(&self, id: EventId, began: UnixTime, head: Head<'_>, meant: Enforcement) -> Asked {
+        let Request {
+            host, method, path, ..
+        } = &*head.request;
+        let own = self.config.policy.select(host, method, path).enforcement();
         Asked {
+            enforcement: own.stricter(meant),
             shadow_path: self.path_in_shadow(&head.request),
             outcome: Outcome::refused(id, began, Seen::Whole(head.request), None),
             stripped: head.stripped,
-            enforcement: self.config.policy.enforcement(),
         }
     }
 
@@ -97,7 +103,7 @@ impl Guard {
         let mut headers: Headers = vec![("access-control-allow-origin", "*".into())];
         let method = head.request.method.clone();
         let is_preflight = head.requested_method.is_some();
-        let asked = self.asked(id, began, head);
+        let asked = self.asked(id, began, head, self.config.policy.enforcement());
         match &*method {
             "GET" | "HEAD" => {
                 headers.push(("content-type", "application/json".into()));
@@ -128,20 +134,18 @@ impl Guard {
             .requested_method
             .and_then(|method| str::from_utf8(method).ok())
             .unwrap_or_default();
-        let allowed = self.allow_preflight(&head.request, method);
+        let Request { host, path, .. } = &*head.request;
+        // A preflight is as binding as the request that it asks for.
+        let selected = self.config.policy.select(host, method, path);
+        let meant = selected.enforcement();
+        let allowed = self.allow_preflight(selected, &head.request, method);
         let methods = self.page_methods(&head.request);
         let route = match &allowed {
             Ok(allowed) => Some(allowed.route),
             Err((_, route)) => *route,
         };
-        let mut asked = self.asked(id, began, head);
-        if let Some(route) = route {
-            asked.outcome.route = self.route_names.get(route).cloned();
-            // A preflight is as binding as the request that it asks for.
-            if let Some(route) = self.config.policy.routes().get(route) {
-                asked.enforcement = route.enforcement();
-            }
-        }
+        let mut asked = self.asked(id, began, head, meant);
+        asked.outcome.route = route.and_then(|route| self.route_names.get(route).cloned());
         let allowed = match allowed {
             Ok(allowed) => allowed,
             Err((refusal, _)) => return self.refuse_asked(asked, refusal),
@@ -167,14 +171,11 @@ impl Guard {
     /// The route is that of the request which the browser wants to make; what it requires is asked when that comes.
     fn allow_preflight(
         &self,
+        selected: Selected<'_>,
         request: &Request,
         method: &str,
     ) -> Result<AllowedPreflight, (Refusal, Option<usize>)> {
-        let route = match self
-            .config
-            .policy
-            .select(&request.host, method, &request.path)
-        {
+        let route = match selected {
             Selected::Route(route) => route.index(),
             Selected::MethodNotAllowed(_) => {
                 let mut refusal = Refusal::from(Reason::MethodNotAllowed);

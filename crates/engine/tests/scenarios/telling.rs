@@ -286,6 +286,67 @@ fn in_shadow_mode_nothing_is_answered() {
     }
 }
 
+/// What is in shadow mode is not what takes the request: it is answered, or refused.
+#[test]
+fn what_an_enforced_route_takes_does_not_pass_ahead_of_it() {
+    let told = |patch: Value, routes: Value| {
+        let mut document = with(with(with(document(), cors(json!({}))), resource()), patch);
+        document["routes"] = routes;
+        World::new(&document)
+    };
+    let ask = |path: &str, origin: &str, method: &str| {
+        let ask = preflight(origin, method);
+        crate::world::Ask {
+            path: path.into(),
+            ..ask
+        }
+    };
+    let (ours, theirs) = ("https://app.example.com", "https://evil.test");
+    // The route that takes OPTIONS is enforced, the one that takes GET is not.
+    let routes = json!([
+        {"match": {"path": "/a"}, "require": {}},
+        {"match": {"path": "/a", "methods": ["GET"]}, "require": {}, "mode": "shadow"},
+    ]);
+    let mut world = told(json!({}), routes);
+    world.send(&ask("/a", ours, "GET")).answer();
+    world.send(&ask("/a", theirs, "GET")).reject();
+    // No route takes the method that is to come.
+    let routes = json!([{"match": {"path": "/a", "methods": ["GET", "OPTIONS"]}, "require": {}, "mode": "enforce"}]);
+    let mut world = told(json!({"mode": "shadow"}), routes);
+    world.send(&ask("/a", ours, "FOO")).reject();
+    world.send(&ask("/a", ours, "GET")).answer();
+    world.send(&ask("/b", ours, "GET")).shadow();
+    // The place of the metadata is below an enforced route.
+    let routes = json!([{"match": {"prefix": "/"}, "require": {}, "mode": "enforce"}]);
+    let mut world = told(json!({"mode": "shadow"}), routes);
+    world.send(&get(PLACE).method("POST")).reject();
+    world.send(&get(PLACE)).answer();
+    // And enforced itself below one that is not.
+    let routes = json!([{"match": {"prefix": "/"}, "require": {}, "mode": "shadow"}]);
+    let mut world = told(json!({}), routes);
+    world.send(&get(PLACE)).answer();
+}
+
+#[test]
+fn preflights_are_not_forwarded_past_a_route_that_guards_options() {
+    let mut document = with(document(), cors(json!({"preflight": "forward"})));
+    document["routes"] = json!([
+        {"name": "dav", "match": {"prefix": "/dav", "methods": ["OPTIONS", "PROPFIND"]}, "require": {}},
+        {"name": "open", "match": {"prefix": "/open", "methods": ["OPTIONS"]}, "allow": "anonymous"},
+        {"name": "all", "match": {"prefix": "/all"}, "require": {}},
+    ]);
+    let problems = Config::parse(document.to_string().as_bytes()).unwrap_err();
+    let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(
+        problems[0]
+            .contains("cors.preflight: preflights would pass without a token, and the route `dav`"),
+        "{problems:?}"
+    );
+    document["cors"]["preflight"] = json!("answer");
+    Config::parse(document.to_string().as_bytes()).unwrap();
+}
+
 #[test]
 fn pages_that_may_call_can_read_refusals_and_no_others() {
     let (mut world, _) = told(cors(json!({"expose": ["x-trace"]})));
