@@ -27,6 +27,8 @@ pub struct Case {
     pub request: Request,
     /// The token that the request carries.
     pub token: Option<Recipe>,
+    /// A second one, which the request says where to put: `{second_token}`.
+    pub second_token: Option<Recipe>,
     /// What must come of it. Given exactly when `steps` is not.
     pub expect: Option<Expect>,
     /// How the real Envoy differs, if it answers before the filter.
@@ -50,7 +52,7 @@ pub struct Request {
     /// `:authority`; in HTTP/1.1 the `Host`.
     pub authority: String,
     /// Further headers in order, spelled as sent. `{token}`, here or in the path, is the token; when it stands
-    /// nowhere, `authorization: Bearer {token}` is appended.
+    /// nowhere, `authorization: Bearer {token}` is appended. `{second_token}` is the other one.
     pub headers: Vec<(String, String)>,
     /// One more header, so many times; `{i}` in its name counts.
     pub repeat: Option<Repeat>,
@@ -183,6 +185,7 @@ impl Case {
                 id: None,
                 request: self.request.clone(),
                 token: self.token.clone(),
+                second_token: self.second_token.clone(),
                 expect: Some(expect.clone()),
                 in_envoy: self.in_envoy,
             }))],

@@ -54,10 +54,15 @@ pub fn play(case: &Case, host: &mut dyn Host, start: i64) -> Result<Vec<Verdict>
         let at = || format!("step {}", number + 1);
         match step {
             Step::Send(send) => {
-                let token = send.token.as_ref().map(|recipe| mint(recipe, start));
-                let token = token.transpose().with_context(at)?;
-                secrets.extend(token.iter().flat_map(|token| parts(token)));
-                let wire = Wire::new(&send.request, token.as_deref()).with_context(at)?;
+                let minted = |recipe: &Option<_>| {
+                    let token = recipe.as_ref().map(|recipe| mint(recipe, start));
+                    token.transpose().with_context(at)
+                };
+                let (token, second) = (minted(&send.token)?, minted(&send.second_token)?);
+                let both = token.iter().chain(&second);
+                secrets.extend(both.flat_map(|token| parts(token)));
+                let wire = Wire::new(&send.request, token.as_deref(), second.as_deref())
+                    .with_context(at)?;
                 let ticket = host.send(&wire).with_context(at)?;
                 match (&send.id, &send.expect) {
                     (Some(id), None) => {

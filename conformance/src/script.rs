@@ -38,6 +38,8 @@ pub struct Send {
     pub request: Request,
     /// Its token. Times are relative to the start of the case.
     pub token: Option<Recipe>,
+    /// A second one.
+    pub second_token: Option<Recipe>,
     /// What must come of it at once.
     pub expect: Option<Expect>,
     /// How Envoy differs.

@@ -19,19 +19,18 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Puts the token where the request wants it.
-    pub fn new(request: &Request, token: Option<&[u8]>) -> Result<Self> {
+    /// Puts the token, and a second one, where the request wants them.
+    pub fn new(request: &Request, token: Option<&[u8]>, second: Option<&[u8]>) -> Result<Self> {
         let mut placed = false;
-        let mut place = |text: &str| match token {
-            Some(token) if text.contains("{token}") => {
-                placed = true;
-                let parts = text
-                    .split("{token}")
-                    .map(decode)
-                    .collect::<Result<Vec<_>>>()?;
-                Ok(parts.join(token))
-            }
-            _ => decode(text),
+        let mut place = |text: &str| {
+            let (mark, token) = match (token, second) {
+                (Some(token), _) if text.contains("{token}") => ("{token}", token),
+                (_, Some(second)) if text.contains("{second_token}") => ("{second_token}", second),
+                _ => return decode(text),
+            };
+            placed |= mark == "{token}";
+            let parts = text.split(mark).map(decode).collect::<Result<Vec<_>>>()?;
+            Ok(parts.join(token))
         };
         let path = place(&request.path)?;
         let mut headers = Vec::new();

@@ -46,6 +46,7 @@ const ATTACKS: [&str; 35] = [
     "cookie_spoofed",
     "one_token_for_two",
     "bad_beside_good",
+    "insufficient_beside_sufficient",
 ];
 
 #[test]

@@ -163,8 +163,8 @@ fn walk(policy: &Policy) -> usize {
                 assert!(route.decide(&none).is_err(), "a permit without a token");
             }
             match route.decide(&facts) {
-                Ok(principal) => {
-                    assert!(principal < tokens.len().max(1));
+                Ok(speakers) => {
+                    assert!(speakers.principal() < tokens.len().max(1));
                     permits += 1;
                 }
                 Err(denial) => {

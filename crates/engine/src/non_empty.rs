@@ -34,13 +34,22 @@ impl<T> NonEmpty<T> {
         }
     }
 
-    /// The same with the item at `place` first; unchanged if there is none.
-    pub(crate) fn led_by(mut self, place: usize) -> Self {
-        let other = place.checked_sub(1);
-        if let Some(other) = other.and_then(|place| self.further.get_mut(place)) {
-            std::mem::swap(&mut self.first, other);
+    /// The item at `place` and behind it those others that are `kept`, by place; `None` if there is none at `place`.
+    pub(crate) fn led_by(self, place: usize, kept: impl Fn(usize) -> bool) -> Option<Self> {
+        if self.further.is_empty() {
+            return (place == 0).then_some(self);
         }
-        self
+        let mut first = None;
+        let mut further = Vec::new();
+        let all = std::iter::once(self.first).chain(self.further);
+        for (at, item) in all.enumerate() {
+            if at == place {
+                first = Some(item);
+            } else if kept(at) {
+                further.push(item);
+            }
+        }
+        first.map(|first| Self { first, further })
     }
 }
 
@@ -57,9 +66,17 @@ mod tests {
             three
         };
         let list = |items: NonEmpty<i32>| items.iter().copied().collect::<Vec<_>>();
-        assert_eq!(list(three().led_by(0)), [1, 2, 3]);
-        assert_eq!(list(three().led_by(2)), [3, 2, 1]);
-        assert_eq!(list(three().led_by(3)), [1, 2, 3]);
+        let led = |place, kept: &[usize]| {
+            let kept = three().led_by(place, |other| kept.contains(&other));
+            kept.map(list)
+        };
+        assert_eq!(led(0, &[1, 2]), Some(vec![1, 2, 3]));
+        assert_eq!(led(2, &[0, 1, 2]), Some(vec![3, 1, 2]));
+        assert_eq!(led(1, &[0]), Some(vec![2, 1]));
+        assert_eq!(led(1, &[]), Some(vec![2]));
+        assert_eq!(led(3, &[0, 1, 2]), None);
+        let one = |place| NonEmpty::of(7).led_by(place, |_| true).map(list);
+        assert_eq!((one(0), one(1)), (Some(vec![7]), None));
         assert_eq!(list(three().map(|item| item * 2)), [2, 4, 6]);
     }
 }

@@ -16,7 +16,7 @@ use crate::verified::Verified;
 /// INVARIANT: made by [`Permit::without_credential`], [`Permit::decide`] and [`Permit::of_preflight`] only.
 #[derive(Debug)]
 pub(crate) struct Permit {
-    /// The tokens that it rests on, the one that speaks for the request first.
+    /// INVARIANT: the tokens that it rests on and no others, the one that speaks for the request first.
     verified: Option<NonEmpty<Verified>>,
     reason: Reason,
 }
@@ -66,7 +66,7 @@ impl Permit {
             let all = verified.iter().map(|one| facts_of(one, credentials));
             decide(&all.collect::<Vec<_>>())
         };
-        let principal = decided.map_err(|denial| {
+        let speakers = decided.map_err(|denial| {
             let credential = denial.credential;
             let refusal = refusal(denial.denied).about(credential);
             match verified
@@ -77,7 +77,10 @@ impl Permit {
                 None => refusal,
             }
         })?;
-        let verified = verified.led_by(principal);
+        // A token that meets no alternative's demands ends here: what is set, forwarded and told is made from the permit alone.
+        let verified = verified
+            .led_by(speakers.principal(), |place| speakers.speaks(place))
+            .ok_or(Reason::StateMissing)?;
         let identity = verified.first.identity();
         if let Err(unfit) = identity.values() {
             return Err(Refusal::because(Reason::MappedClaimRefused, unfit.code())

@@ -48,6 +48,62 @@ pub struct RequestFacts<'a> {
     pub path: &'a CanonicalPath,
 }
 
+/// The tokens on which a permission rests, by place in [`Facts::tokens`]. INVARIANT: every other one has no say: it met the
+/// demands of no alternative of the route, so nothing of it may become a header, be forwarded or be told as somebody who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Speakers {
+    principal: usize,
+    /// Ascending, without the principal. Empty for nearly all requests, which takes no memory.
+    further: Vec<usize>,
+}
+
+impl Speakers {
+    /// One token alone.
+    pub(crate) const fn one(principal: usize) -> Self {
+        Self {
+            principal,
+            further: Vec::new(),
+        }
+    }
+
+    /// All of so many, led by the first.
+    pub(crate) fn all(tokens: usize) -> Self {
+        Self {
+            principal: 0,
+            further: (1..tokens).collect(),
+        }
+    }
+
+    /// Adds those that speak too.
+    pub(crate) fn join(&mut self, others: impl IntoIterator<Item = usize>) {
+        for other in others {
+            if other == self.principal {
+                continue;
+            }
+            if let Err(place) = self.further.binary_search(&other) {
+                self.further.insert(place, other);
+            }
+        }
+    }
+
+    /// Whether there are so many that none of `tokens` is left out.
+    pub(crate) fn are_all(&self, tokens: usize) -> bool {
+        self.further.len().saturating_add(1) >= tokens
+    }
+
+    /// The token that speaks for the request where one has to.
+    #[must_use]
+    pub const fn principal(&self) -> usize {
+        self.principal
+    }
+
+    /// Whether the permission rests on the token at this place.
+    #[must_use]
+    pub fn speaks(&self, place: usize) -> bool {
+        place == self.principal || self.further.contains(&place)
+    }
+}
+
 /// That a request may not pass: why, and which credential is to blame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {

@@ -31,7 +31,7 @@ mod requirement;
 mod reserved;
 mod route;
 
-pub use decision::{Denial, Denied, Facts, RequestFacts, TokenFacts};
+pub use decision::{Denial, Denied, Facts, RequestFacts, Speakers, TokenFacts};
 pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Value};
 pub use enforcement::Enforcement;
 pub use path::{CanonicalPath, Mode, PathError};

@@ -6,7 +6,7 @@ mod read;
 mod table;
 
 use crate::condition::Condition;
-use crate::decision::{Denial, Denied, Facts, TokenFacts};
+use crate::decision::{Denial, Denied, Facts, Speakers, TokenFacts};
 use crate::document::Location;
 use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
@@ -135,22 +135,23 @@ impl Route {
         }
     }
 
-    /// Decides about a request with verified tokens: all that came as credentials which the route looks at. Gives the token
-    /// that speaks for the request, by its place in `facts.tokens`: the first that the first alternative demands whose demands
-    /// are all met; where credentials are optional, the first that came. Claims in the condition are its claims.
+    /// Decides about a request with verified tokens: all that came as credentials which the route looks at. Gives those on which
+    /// the permission rests: all that are demanded by an alternative whose demands are all met, led by the first of the first of
+    /// these; where credentials are optional, all, led by the first that came. The condition sees no others; `claims` in it are
+    /// those of the principal.
     ///
     /// # Errors
     /// The first demand that is not met, of the first alternative whose credentials all came: issuer, audience, scopes,
     /// claims; then the condition.
-    pub fn decide(&self, facts: &Facts<'_>) -> Result<usize, Denial> {
+    pub fn decide(&self, facts: &Facts<'_>) -> Result<Speakers, Denial> {
         match &self.access {
-            Access::Anonymous | Access::Optional(_) => Ok(0),
+            Access::Anonymous | Access::Optional(_) => Ok(Speakers::all(facts.tokens.len())),
             Access::Required(demands) => {
-                let (principal, token) = demands.decide(facts)?;
-                match &self.condition {
-                    Some(condition) => self.meet(condition, facts, token).map(|()| principal),
-                    None => Ok(principal),
+                let (speakers, principal) = demands.decide(facts)?;
+                if let Some(condition) = &self.condition {
+                    self.meet(condition, facts, &speakers, principal)?;
                 }
+                Ok(speakers)
             }
         }
     }
@@ -159,10 +160,23 @@ impl Route {
         &self,
         condition: &Condition,
         facts: &Facts<'_>,
+        speakers: &Speakers,
         principal: &TokenFacts<'_>,
     ) -> Result<(), Denial> {
+        let speaking: Vec<TokenFacts<'_>>;
+        let tokens = if speakers.are_all(facts.tokens.len()) {
+            facts.tokens
+        } else {
+            let tokens = facts.tokens.iter().enumerate();
+            speaking = tokens
+                .filter(|(place, _)| speakers.speaks(*place))
+                .map(|(_, token)| *token)
+                .collect();
+            &speaking
+        };
+        let facts = Facts { tokens, ..*facts };
         condition
-            .decide(self, facts, principal)
+            .decide(self, &facts, principal)
             .map_err(|denied: Denied| Denial {
                 credential: principal.credential,
                 denied,

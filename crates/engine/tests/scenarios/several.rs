@@ -192,6 +192,53 @@ fn any_takes_what_came_and_refuses_when_one_that_came_is_bad() {
     stage.ends(&get("/either"), Reason::CredentialMissing);
 }
 
+/// A good token opens the route, and another that the route does not accept comes along: nothing of that goes upstream.
+#[test]
+fn who_meets_no_alternative_is_nobody_to_the_upstream() {
+    let patch = json!({
+        "credentials": {"user": {"forward": true}, "workload": {"forward": true}},
+        "routes": [{"match": {"path": "/any"}, "require": {"any": [
+            {"credential": "user", "issuers": [ISSUER], "audiences": ["orders"]},
+            {"credential": "workload"},
+        ]}}],
+        "upstream": {"set": {"x-user": "credentials.user.subject"}},
+    });
+    let mut document = with(several(), patch);
+    document["issuers"][0]["audiences"] = json!([AUDIENCE, "orders"]);
+    let mut stage = Stage::of(&document);
+    let workload = format!("wl-{}", stage.workload);
+    let ask = |user: &str| {
+        get("/any")
+            .bearer(user)
+            .header("x-workload-token", &workload)
+    };
+    let event = |forward: &Forward, stage: &Stage| -> Value {
+        serde_json::from_str(&forward.outcome().event_line(stage.world.now)).unwrap()
+    };
+    // Twice: from the key and from the cache.
+    for _ in 0..2 {
+        let user = stage.user.clone();
+        let forward = stage.forward(&ask(&user));
+        assert_eq!(set_of(&forward).get("x-user"), None);
+        assert_eq!(set_of(&forward)["x-workload"], "shop");
+        assert_eq!(removed_of(&forward), ["authorization"]);
+        let event = event(&forward, &stage);
+        assert_eq!(event["credential"], "workload");
+        assert_eq!(event.get("further"), None);
+    }
+    let claims = with(stage.world.claims(), json!({"aud": "orders"}));
+    let user = key("a", 1).sign(&claims);
+    let forward = stage.forward(&ask(&user));
+    let alice = format!("{ISSUER}|alice");
+    assert_eq!(set_of(&forward)["x-user"], alice);
+    assert_eq!(set_of(&forward)["x-workload"], "shop");
+    assert!(removed_of(&forward).is_empty());
+    assert_eq!(
+        event(&forward, &stage)["further"][0]["credential"],
+        "workload"
+    );
+}
+
 #[test]
 fn cookies_lose_the_credential_and_nothing_else() {
     let mut stage = Stage::of(&several());

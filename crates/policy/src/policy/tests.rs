@@ -580,8 +580,8 @@ fn decide(policy: &Policy, path: &str, given: &Given) -> Result<(), Denied> {
         source_address: Some("10.0.0.7"),
         now: 1_800_000_000,
     };
-    let principal = route.decide(&facts).map_err(|denial| denial.denied)?;
-    assert_eq!(principal, 0);
+    let speakers = route.decide(&facts).map_err(|denial| denial.denied)?;
+    assert_eq!(speakers.principal(), 0);
     Ok(())
 }
 

@@ -8,7 +8,7 @@
 //! ```
 
 use super::Requirement;
-use crate::decision::{Denial, Denied, Facts, TokenFacts};
+use crate::decision::{Denial, Denied, Facts, Speakers, TokenFacts};
 use crate::document::{Field, Section, nearest, quoted};
 use crate::policy::Known;
 
@@ -101,14 +101,16 @@ impl Demands {
             .any(|demand| demand.requirement.reads_claims())
     }
 
-    /// The token that speaks for the request, and its place: the first one that the first alternative demands of which all are
-    /// met. INVARIANT: each demand is met by the token of its own credential.
+    /// The tokens of all alternatives that are wholly met, and the principal: that of the first demand of the first of these.
+    /// INVARIANT: each demand is met by the token of its own credential.
     pub(crate) fn decide<'f>(
         &self,
         facts: &Facts<'f>,
-    ) -> Result<(usize, &'f TokenFacts<'f>), Denial> {
+    ) -> Result<(Speakers, &'f TokenFacts<'f>), Denial> {
         match &self.0 {
-            Kind::One(demand) => demand.meet(facts),
+            Kind::One(demand) => demand
+                .meet(facts)
+                .map(|(place, token)| (Speakers::one(place), token)),
             Kind::Several(several) => several.decide(facts),
         }
     }
@@ -153,11 +155,18 @@ impl Demands {
 }
 
 impl Several {
-    fn decide<'f>(&self, facts: &Facts<'f>) -> Result<(usize, &'f TokenFacts<'f>), Denial> {
+    fn decide<'f>(&self, facts: &Facts<'f>) -> Result<(Speakers, &'f TokenFacts<'f>), Denial> {
+        let mut met: Option<(Speakers, &TokenFacts<'_>)> = None;
         let mut denial: Option<Denial> = None;
         for alternative in &self.alternatives {
             match meet_all(alternative, facts) {
-                Ok(principal) => return Ok(principal),
+                Ok((principal, token, further)) => {
+                    let (speakers, _) = met.get_or_insert((Speakers::one(principal), token));
+                    speakers.join(std::iter::once(principal).chain(further));
+                    if speakers.are_all(facts.tokens.len()) {
+                        break;
+                    }
+                }
                 // An alternative whose credentials did not come was not chosen: it does not say why the request may not pass.
                 Err(other) => match &denial {
                     Some(first) if first.denied != Denied::Missing => {}
@@ -166,7 +175,7 @@ impl Several {
                 },
             }
         }
-        Err(denial.unwrap_or(NOTHING))
+        met.ok_or_else(|| denial.unwrap_or(NOTHING))
     }
 }
 
@@ -176,21 +185,22 @@ const NOTHING: Denial = Denial {
     denied: Denied::Missing,
 };
 
-/// All demands of an alternative; gives the token of the first.
-fn meet_all<'f>(
-    alternative: &[Demand],
-    facts: &Facts<'f>,
-) -> Result<(usize, &'f TokenFacts<'f>), Denial> {
+/// A place among the tokens, the token there, and the places of further ones.
+type Met<'f> = (usize, &'f TokenFacts<'f>, Vec<usize>);
+
+/// All demands of an alternative; gives the token of the first, and where the others are.
+fn meet_all<'f>(alternative: &[Demand], facts: &Facts<'f>) -> Result<Met<'f>, Denial> {
     // Whether all came is asked before what they say, so that a denial is one of an alternative that was chosen.
     for demand in alternative {
         demand.find(facts)?;
     }
-    let mut principal = None;
-    for demand in alternative {
-        let met = demand.meet(facts)?;
-        principal.get_or_insert(met);
+    let (first, others) = alternative.split_first().ok_or(NOTHING)?;
+    let (principal, token) = first.meet(facts)?;
+    let mut further = Vec::new();
+    for demand in others {
+        further.push(demand.meet(facts)?.0);
     }
-    principal.ok_or(NOTHING)
+    Ok((principal, token, further))
 }
 
 impl Demand {

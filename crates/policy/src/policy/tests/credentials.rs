@@ -26,8 +26,16 @@ fn decide(require: &str, tokens: &[(&str, &Given)]) -> Result<String, Denial> {
         source_address: None,
         now: 0,
     };
-    let principal = route.decide(&facts)?;
-    Ok(tokens[principal].credential_name.to_owned())
+    let speakers = route.decide(&facts)?;
+    let name = |place: usize| tokens[place].credential_name.to_owned();
+    // Who else speaks stands behind the principal.
+    let mut names = name(speakers.principal());
+    for place in (0..tokens.len()).filter(|place| speakers.speaks(*place)) {
+        if place != speakers.principal() {
+            names = format!("{names}+{}", name(place));
+        }
+    }
+    Ok(names)
 }
 
 fn place(name: &str) -> usize {
@@ -70,7 +78,7 @@ fn a_route_may_ask_for_another_credential() {
 fn all_takes_every_credential_each_by_its_own_token() {
     let (user, workload) = (given("a", "{}"), of_partner());
     let both = [("user", &user), ("workload", &workload)];
-    assert_eq!(decide(BOTH, &both), passes("user"));
+    assert_eq!(decide(BOTH, &both), passes("user+workload"));
     assert_eq!(
         decide(BOTH, &[("user", &user)]),
         denied("workload", Denied::Missing)
@@ -98,12 +106,12 @@ fn any_takes_the_first_alternative_that_is_met() {
     let (user, poor, workload) = (given("a", "{}"), given("b", "{}"), of_partner());
     assert_eq!(decide(EITHER, &[("user", &user)]), passes("user"));
     let second = [("workload", &workload), ("session", &user)];
-    assert_eq!(decide(EITHER, &second), passes("workload"));
+    assert_eq!(decide(EITHER, &second), passes("workload+session"));
     let all = [("session", &user), ("workload", &workload), ("user", &user)];
-    assert_eq!(decide(EITHER, &all), passes("user"));
+    assert_eq!(decide(EITHER, &all), passes("user+session+workload"));
     // The first is not met, the second is.
     let all = [("user", &poor), ("workload", &workload), ("session", &user)];
-    assert_eq!(decide(EITHER, &all), passes("workload"));
+    assert_eq!(decide(EITHER, &all), passes("workload+session"));
     // Neither is: the one that was chosen says why.
     let one = [("user", &poor), ("workload", &workload)];
     assert!(matches!(
@@ -117,6 +125,45 @@ fn any_takes_the_first_alternative_that_is_met() {
         decide(EITHER, &[("workload", &workload)]),
         denied("user", Denied::Missing)
     );
+}
+
+#[test]
+fn who_meets_no_alternative_does_not_speak() {
+    let (rich, poor) = (given("a", "{}"), given("b", "{}"));
+    let any =
+        "require: { any: [{ credential: user, scopes: { all: [a] } }, { credential: workload }] }";
+    let came = [("user", &poor), ("workload", &rich)];
+    assert_eq!(decide(any, &came), passes("workload"));
+    let came = [("user", &rich), ("workload", &rich)];
+    assert_eq!(decide(any, &came), passes("user+workload"));
+    // A demand that is met counts only with all others of its alternative.
+    let half = "require: { any: [{ all: [{ credential: user }, { credential: workload, scopes: { all: [a] } }] }, { credential: session }] }";
+    let came = [("user", &rich), ("workload", &poor), ("session", &poor)];
+    assert_eq!(decide(half, &came), passes("session"));
+    let came = [("user", &rich), ("workload", &rich), ("session", &poor)];
+    assert_eq!(decide(half, &came), passes("user+workload+session"));
+    // Two demands on one credential, of which it meets one.
+    let twice = "require: { any: [{ credential: user, scopes: { all: [a] } }, { credential: user, scopes: { all: [b] } }] }";
+    assert_eq!(decide(twice, &[("user", &poor)]), passes("user"));
+}
+
+#[test]
+#[cfg(feature = "conditions")]
+fn conditions_do_not_see_who_does_not_speak() {
+    let (rich, poor) = (given("a", "{}"), given("b", r#"{"sub": "eve"}"#));
+    let any =
+        "require: { any: [{ credential: user, scopes: { all: [a] } }, { credential: workload }] }";
+    let came = [("user", &poor), ("workload", &rich)];
+    let when = |condition: &str| {
+        let require = format!("{any}, when: \"{condition}\"");
+        decide(&require, &came).map_err(|denial| denial.denied)
+    };
+    assert_eq!(when("has(credentials.user)"), Err(Denied::Condition));
+    assert_eq!(when("!has(credentials.user)"), Ok("workload".to_owned()));
+    assert!(matches!(
+        when("credentials.user.claims.sub == 'eve'"),
+        Err(Denied::ConditionError { .. })
+    ));
 }
 
 #[test]
@@ -179,7 +226,8 @@ fn conditions_read_claims_of_each_credential() {
         "!has(credentials.user.claims.act)",
     ] {
         let require = format!("{all}, when: \"{condition}\"");
-        assert_eq!(decide(&require, &both), passes("user"), "{condition}");
+        let speakers = passes("user+workload");
+        assert_eq!(decide(&require, &both), speakers, "{condition}");
     }
     let any = "require: { any: [{ credential: session }, { credential: user }] }";
     let session = given("", r#"{"sub": "carol"}"#);
@@ -188,7 +236,7 @@ fn conditions_read_claims_of_each_credential() {
         (
             "claims.sub == 'carol'",
             &[("session", &session), ("user", &user)],
-            Ok("session"),
+            Ok("session+user"),
         ),
         (
             "has(credentials.user)",
