@@ -10,7 +10,7 @@ use portcullis_conformance::{runner, world};
 use portcullis_engine::Reason;
 
 /// Every attack that must be among the cases, as cases name it.
-const ATTACKS: [&str; 35] = [
+const ATTACKS: [&str; 36] = [
     "none",
     "rs_hs_confusion",
     "embedded_jwk",
