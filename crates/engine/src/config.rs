@@ -225,9 +225,10 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
             credentials: &credential_names,
         },
     );
-    let upstream = read_upstream(document, names.len(), &credentials, &credential_names);
+    let issuers = tenants::issuers_among(names.iter().copied());
+    let upstream = read_upstream(document, issuers, &credentials, &credential_names);
     let filter_state = document.or("filter_state", FilterState::default(), |field| {
-        read_filter_state(field, &credential_names)
+        read_filter_state(field, issuers, &credential_names)
     });
     let telling = telling::read(document, &names, policy.as_ref());
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
@@ -344,7 +345,7 @@ fn read_upstream(
 use filter_state::read as read_filter_state;
 
 #[cfg(not(feature = "answers"))]
-fn read_filter_state(field: &Field<'_>, _names: &[&str]) -> Option<FilterState> {
+fn read_filter_state(field: &Field<'_>, _issuers: usize, _names: &[&str]) -> Option<FilterState> {
     telling::left_out(field)
 }
 

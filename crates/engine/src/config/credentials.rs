@@ -5,6 +5,7 @@ use std::rc::Rc;
 use portcullis_policy::{Field, Section, is_reserved_word};
 
 use super::identity_headers::{folds_together, is_of_http};
+use super::tenants::issuers_among;
 use crate::parts::poses_as;
 
 /// Most credentials of a document, and most places in all. Each costs a look at every header.
@@ -102,9 +103,12 @@ impl Default for Credentials {
 }
 
 impl Kind {
-    /// Of how many issuers its tokens can be, of so many in all.
+    /// Of how many issuers its tokens can be, of so many in all (see [`issuers_among`]).
     pub(super) fn issuers(&self, all: usize) -> usize {
-        self.issuers.as_ref().map_or(all, |issuers| issuers.len())
+        let listed = self.issuers.as_ref();
+        listed.map_or(all, |issuers| {
+            issuers_among(issuers.iter().map(AsRef::as_ref))
+        })
     }
 
     /// Whether a token of this issuer may come as this credential.

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use portcullis_policy::{Field, Value};
 
-use super::identity_headers::{IdentityHeader, IdentityHeaders, read_source};
+use super::identity_headers::{IdentityHeader, IdentityHeaders, check_subject, read_source};
 
 /// Most entries; each costs a call of the host and request.
 const MOST: usize = 16;
@@ -35,7 +35,7 @@ impl FilterState {
     }
 }
 
-pub(super) fn read(field: &Field<'_>, names: &[&str]) -> Option<FilterState> {
+pub(super) fn read(field: &Field<'_>, issuers: usize, names: &[&str]) -> Option<FilterState> {
     let entries = field.entries()?;
     if entries.len() > MOST {
         field.problem(format!(
@@ -72,6 +72,13 @@ pub(super) fn read(field: &Field<'_>, names: &[&str]) -> Option<FilterState> {
             },
         }
     }
+    check_subject(
+        field,
+        &state.identity,
+        None,
+        issuers,
+        "also tell `issuer`, or tell `subject`",
+    );
     Some(state)
 }
 

@@ -157,12 +157,13 @@ pub(super) fn read(
             });
         }
     }
-    check_subject(field, &headers, None, issuers);
+    let help = "also set a header from `issuer`, or use `subject`";
+    check_subject(field, &headers, None, issuers, help);
     for (credential, _) in credentials.names().iter().enumerate() {
         let issuers = credentials
             .kind(credential)
             .map_or(0, |kind| kind.issuers(issuers));
-        check_subject(field, &headers, Some(credential), issuers);
+        check_subject(field, &headers, Some(credential), issuers, help);
     }
     Some(headers)
 }
@@ -318,11 +319,12 @@ fn read_chosen(field: &Field<'_>) -> Option<Chosen> {
 }
 
 /// Subject means (issuer, subject): with several issuers, `sub` alone is no name of anybody.
-fn check_subject(
+pub(super) fn check_subject(
     field: &Field<'_>,
     headers: &IdentityHeaders,
     credential: Option<usize>,
     issuers: usize,
+    help: &str,
 ) {
     let ours = || {
         headers
@@ -342,8 +344,8 @@ fn check_subject(
     });
     if bare && !named && issuers > 1 {
         field.problem_with_help(
-            "with several issuers, `claims.sub` alone does not say who calls: two issuers may use the same `sub`",
-            "also set a header from `issuer`, or use `subject`",
+            "with several issuers or tenants, `claims.sub` alone does not say who calls: two may use the same `sub`",
+            help,
         );
     }
 }

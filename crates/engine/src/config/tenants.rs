@@ -10,6 +10,16 @@ use super::issuers::MOST_SEGMENTS;
 /// Where the tenant stands in an issuer's name.
 pub(crate) const PLACE: &str = "{tenant}";
 
+/// How many issuers entries of these names are, as far as it matters: one, or more than one. INVARIANT: each tenant is an issuer of
+/// its own (its `sub`s are no other's), so a name with a place for them stands for more than one, whatever `tenants` says today.
+pub(super) fn issuers_among<'n>(names: impl IntoIterator<Item = &'n str>) -> usize {
+    let issuers = |name: &str| usize::from(name.contains(PLACE)).saturating_add(1);
+    names
+        .into_iter()
+        .map(issuers)
+        .fold(0, usize::saturating_add)
+}
+
 /// Longest name of a tenant, in bytes.
 const MOST_BYTES: usize = 128;
 

@@ -43,6 +43,45 @@ fn each_tenant_is_an_issuer_of_its_own_and_all_share_the_keys() {
     assert_eq!(world.calls_made, 1);
 }
 
+/// Subject means (issuer, subject): alice of acme is not alice of umbrella.
+#[test]
+fn the_bare_sub_of_a_tenant_names_nobody() {
+    let mistakes = |document: &Value| -> Vec<String> {
+        match Config::parse(document.to_string().as_bytes()) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems
+                .iter()
+                .map(|problem| problem.path.clone())
+                .collect(),
+        }
+    };
+    for allowed in [json!(["acme", "umbrella"]), json!({"pattern": "uuid"})] {
+        let mut bare = tenants(allowed);
+        bare["upstream"] = json!({"set": {"x-user": "claims.sub"}});
+        assert_eq!(mistakes(&bare), ["upstream.set"]);
+        bare["upstream"] = json!({"set": {"x-user": "claims.sub", "x-issuer": "issuer"}});
+        assert_eq!(mistakes(&bare), [""; 0]);
+        #[cfg(feature = "answers")]
+        {
+            bare["filter_state"] = json!({"user": "claims.sub"});
+            assert_eq!(mistakes(&bare), ["filter_state"]);
+            bare["filter_state"] = json!({"user": "subject"});
+            assert_eq!(mistakes(&bare), [""; 0]);
+        }
+        // Also as a credential whose only issuer it is.
+        bare["issuers"].as_array_mut().unwrap().push(json!({
+            "issuer": "https://mesh.example.com", "audiences": ["x"], "algorithms": ["EdDSA"],
+            "jwks": {"uri": "https://mesh.example.com/jwks", "cluster": "mesh"},
+        }));
+        bare["credentials"] =
+            json!({"user": {"header": "authorization", "scheme": "Bearer", "issuers": [TEMPLATE]}});
+        bare["upstream"] = json!({"set": {"x-user": "credentials.user.claims.sub"}});
+        assert_eq!(mistakes(&bare), ["upstream.set"]);
+        bare["credentials"]["user"]["issuers"] = json!(["https://mesh.example.com"]);
+        assert_eq!(mistakes(&bare), [""; 0]);
+    }
+}
+
 #[test]
 fn who_is_no_tenant_is_unknown_before_any_key_is_needed() {
     let good = key("a", 1);
