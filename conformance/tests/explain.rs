@@ -41,6 +41,7 @@ fn a_request_is_explained_with_the_tokens_of_a_file_of_cases() {
             "token",
             "keys",
             "signature",
+            "check",
             "decision",
             "end"
         ]

@@ -1,6 +1,6 @@
 //! The decision: what a route asks of a request, and proof that it was given.
 
-use portcullis_policy::{Access, Denied, Facts, RequestFacts, Route, TokenFacts};
+use portcullis_policy::{Access, Check, Denied, Facts, RequestFacts, Route, TokenFacts};
 
 use crate::config::Credentials;
 use crate::guard::AllowedPreflight;
@@ -48,18 +48,7 @@ impl Permit {
         request: &Request,
         now: UnixTime,
     ) -> Result<Self, Refusal> {
-        let decide = |tokens: &[TokenFacts<'_>]| {
-            route.decide(&Facts {
-                tokens,
-                request: RequestFacts {
-                    method: &request.method,
-                    host: &request.host,
-                    path: &request.path,
-                },
-                source_address: request.source(),
-                now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
-            })
-        };
+        let decide = |tokens: &[TokenFacts<'_>]| route.decide(&facts_about(tokens, request, now));
         let decided = if verified.further.is_empty() {
             decide(&[facts_of(&verified.first, credentials)])
         } else {
@@ -93,6 +82,20 @@ impl Permit {
         })
     }
 
+    /// Tells every item of what the route demands and whether it is met, for a trace: nothing is decided here.
+    pub(crate) fn explain<'p>(
+        route: &'p Route,
+        verified: &NonEmpty<Verified>,
+        credentials: &Credentials,
+        request: &Request,
+        now: UnixTime,
+        tell: &mut dyn FnMut(Check<'p>),
+    ) {
+        let all = verified.iter().map(|one| facts_of(one, credentials));
+        let tokens: Vec<_> = all.collect();
+        route.explain(&facts_about(&tokens, request, now), tell);
+    }
+
     /// Permits a preflight. It speaks for nobody.
     pub(crate) const fn of_preflight(_allowed: &AllowedPreflight) -> Self {
         Self {
@@ -112,6 +115,19 @@ impl Permit {
 
     pub(crate) fn into_verified(self) -> Option<NonEmpty<Verified>> {
         self.verified
+    }
+}
+
+fn facts_about<'a>(tokens: &'a [TokenFacts<'a>], request: &'a Request, now: UnixTime) -> Facts<'a> {
+    Facts {
+        tokens,
+        request: RequestFacts {
+            method: &request.method,
+            host: &request.host,
+            path: &request.path,
+        },
+        source_address: request.source(),
+        now: i64::try_from(now.as_secs()).unwrap_or(i64::MAX),
     }
 }
 

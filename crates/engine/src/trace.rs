@@ -11,6 +11,9 @@ use crate::event_id::EventId;
 /// Longest record of steps, in bytes. With what stands around them a line stays below 1,800 (see the audit event).
 const MOST: usize = 1_650;
 
+/// Up to where details go: what follows them, the decision and the end, must have room.
+const MOST_WITH_DETAILS: usize = 1_100;
+
 /// Longest single value, escaped, in bytes.
 const VALUE: usize = 200;
 
@@ -42,7 +45,19 @@ impl Trace {
     /// Notes a step. `describe` is called only where a trace was asked for.
     pub(crate) fn step(&mut self, name: &'static str, describe: impl FnOnce(&mut Step<'_>)) {
         if let Some(steps) = &mut self.0 {
-            steps.add(name, describe);
+            steps.add(name, MOST, describe);
+        }
+    }
+
+    /// Whether one is asked for, so that there is a reason to look for details.
+    pub(crate) const fn is_wanted(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Notes a step of which there may be many: the first to go where room is short.
+    pub(crate) fn detail(&mut self, name: &'static str, describe: impl FnOnce(&mut Step<'_>)) {
+        if let Some(steps) = &mut self.0 {
+            steps.add(name, MOST_WITH_DETAILS, describe);
         }
     }
 
@@ -67,7 +82,7 @@ impl Trace {
 }
 
 impl Steps {
-    fn add(&mut self, name: &'static str, describe: impl FnOnce(&mut Step<'_>)) {
+    fn add(&mut self, name: &'static str, most: usize, describe: impl FnOnce(&mut Step<'_>)) {
         let start = self.text.len();
         if start > 0 {
             self.text.push(',');
@@ -79,7 +94,7 @@ impl Steps {
             text: &mut self.text,
         });
         self.text.push('}');
-        if self.text.len() > MOST {
+        if self.text.len() > most {
             self.text.truncate(start);
             self.dropped = self.dropped.saturating_add(1);
         }
@@ -127,6 +142,27 @@ mod tests {
         let mut trace = Trace::begin(false);
         trace.step("head", |_| panic!("described"));
         assert_eq!(trace.line(EventId::from_random(1)), None);
+    }
+
+    #[test]
+    fn many_details_leave_room_for_the_end() {
+        let mut trace = Trace::begin(true);
+        for number in 0..40 {
+            trace.detail("check", |step| {
+                step.text("of", &"x".repeat(150)).number("number", number);
+            });
+        }
+        for name in ["decision", "end"] {
+            trace.step(name, |step| {
+                step.text("a", &"y".repeat(200));
+            });
+        }
+        let line = trace.line(EventId::from_random(1)).unwrap();
+        let record: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let steps = record["steps"].as_array().unwrap();
+        let names: Vec<_> = steps.iter().rev().map(|step| &step["step"]).collect();
+        assert_eq!(names[..3], ["end", "decision", "check"]);
+        assert_eq!(record["dropped"].as_u64().unwrap() + steps.len() as u64, 42);
     }
 
     #[test]

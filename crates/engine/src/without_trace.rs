@@ -25,6 +25,16 @@ impl Trace {
     #[expect(clippy::unused_self, reason = "the caller is the same in every build")]
     pub(crate) fn step(&mut self, _name: &'static str, _describe: impl FnOnce(&mut Step<'_>)) {}
 
+    /// Never.
+    #[expect(clippy::unused_self, reason = "the caller is the same in every build")]
+    pub(crate) const fn is_wanted(&self) -> bool {
+        false
+    }
+
+    /// Nothing is noted.
+    #[expect(clippy::unused_self, reason = "the caller is the same in every build")]
+    pub(crate) fn detail(&mut self, _name: &'static str, _describe: impl FnOnce(&mut Step<'_>)) {}
+
     /// Nothing.
     #[expect(clippy::unused_self, reason = "the caller is the same in every build")]
     pub(crate) const fn take(&mut self) -> Self {

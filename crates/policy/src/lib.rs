@@ -36,6 +36,6 @@ pub use document::{Field, Location, Node, Problem, Problems, Section, Sink, Valu
 pub use enforcement::Enforcement;
 pub use path::{CanonicalPath, Mode, PathError};
 pub use policy::{MAX_ROUTES, MAX_TABLE_ENTRIES, Names, Policy, Selected};
-pub use requirement::{Demand, Demands, Requirement};
+pub use requirement::{Check, Demand, Demands, Requirement};
 pub use reserved::is_reserved_word;
 pub use route::{Access, Route};

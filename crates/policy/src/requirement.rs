@@ -1,12 +1,14 @@
 //! What a route requires of a verified token: issuer, audience, scopes, claims, authentication.
 
 mod authentication;
+mod checks;
 mod claim;
 mod demands;
 
 use crate::decision::{Denied, TokenFacts};
 use crate::document::{Field, Section, quoted};
 use authentication::Authentication;
+pub use checks::Check;
 use claim::ClaimTest;
 pub(crate) use demands::read_credential;
 pub use demands::{Demand, Demands};
@@ -117,15 +119,10 @@ impl Requirement {
 
     /// Whether the token meets the requirement `now`. Everything is compared exactly: no case folding, no wildcards.
     pub(crate) fn decide(&self, facts: &TokenFacts<'_>, now: i64) -> Result<(), Denied> {
-        if !self.issuers.is_empty() && !self.issuers.iter().any(|issuer| issuer == facts.issuer) {
+        if !self.issuers.is_empty() && !self.accepts_issuer(facts) {
             return Err(Denied::Issuer);
         }
-        if !self.audiences.is_empty()
-            && !self
-                .audiences
-                .iter()
-                .any(|audience| facts.audiences.contains(audience))
-        {
+        if !self.audiences.is_empty() && !self.accepts_audience(facts) {
             return Err(Denied::Audience);
         }
         let has = |scope: &String| facts.scopes.contains(scope);
@@ -144,6 +141,17 @@ impl Requirement {
             None if self.authentication.is_empty() => Ok(()),
             None => self.authentication.decide(facts.claims, now),
         }
+    }
+}
+
+impl Requirement {
+    fn accepts_issuer(&self, token: &TokenFacts<'_>) -> bool {
+        self.issuers.iter().any(|issuer| issuer == token.issuer)
+    }
+
+    fn accepts_audience(&self, token: &TokenFacts<'_>) -> bool {
+        let mut accepted = self.audiences.iter();
+        accepted.any(|audience| token.audiences.contains(audience))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::decision::{Denial, Denied, Facts, Speakers, TokenFacts};
 use crate::document::Location;
 use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
-use crate::requirement::Demands;
+use crate::requirement::{Check, Demands};
 
 #[cfg(feature = "conditions")]
 pub(crate) use host::normal_host;
@@ -35,6 +35,7 @@ pub struct Route {
     place: Place,
     access: Access,
     condition: Option<Condition>,
+    condition_at: Option<Location>,
     enforcement: Enforcement,
 }
 
@@ -101,6 +102,12 @@ impl Route {
         self.condition.as_ref().map(Condition::source)
     }
 
+    /// Where its condition stands in the document, if it has one and that is known.
+    #[must_use]
+    pub fn condition_at(&self) -> Option<Location> {
+        self.condition_at
+    }
+
     /// Whether it looks at claims beside issuer, audiences and scopes.
     pub(crate) fn reads_claims(&self) -> bool {
         let required = match &self.access {
@@ -153,6 +160,14 @@ impl Route {
                 }
                 Ok(speakers)
             }
+        }
+    }
+
+    /// Tells every item of what the route demands of tokens, and whether it is met: what [`Route::decide`] looks at until one is
+    /// not. The condition is not among them.
+    pub fn explain<'p>(&'p self, facts: &Facts<'_>, tell: &mut dyn FnMut(Check<'p>)) {
+        if let Access::Required(demands) = &self.access {
+            demands.explain(facts, tell);
         }
     }
 

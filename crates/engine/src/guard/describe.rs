@@ -1,13 +1,15 @@
 //! How the steps of a request are told in its trace.
 
-use portcullis_policy::{Access, Route};
+use portcullis_policy::{Access, Check, Route};
 
 use super::Guard;
 use crate::non_empty::NonEmpty;
-use crate::paused::Tokens;
+use crate::paused::{Passage, Tokens};
 use crate::permit::Permit;
 use crate::refusal::Refusal;
+use crate::time::UnixTime;
 use crate::trace;
+use crate::verified::Verified;
 
 impl Guard {
     /// Which credentials were found, or why none counts.
@@ -26,6 +28,49 @@ impl Guard {
                 step.text("found", refused.unwrap_or(none));
             });
         }
+    }
+
+    /// Each item of what the route demands: also those behind the one that decides.
+    pub(super) fn note_checks(
+        &mut self,
+        passage: &Passage,
+        verified: Option<&NonEmpty<Verified>>,
+        now: UnixTime,
+    ) {
+        if !self.trace.is_wanted() {
+            return;
+        }
+        let config = &self.config;
+        let route = config.policy.routes().get(passage.route);
+        let Some((route, verified)) = route.zip(verified) else {
+            return;
+        };
+        let has_alternatives = match route.access() {
+            Access::Required(demands) => demands.alternatives().nth(1).is_some(),
+            _ => false,
+        };
+        let credentials = &config.credentials;
+        let mut tell = |check: Check<'_>| {
+            self.trace.detail("check", |step| {
+                if has_alternatives {
+                    step.number("alternative", check.alternative);
+                }
+                let credential = credentials.name(check.credential);
+                step.maybe("credential", credential.map(|name| &**name))
+                    .text("asks", check.asks)
+                    .text("of", &check.of)
+                    .text("result", if check.met { "met" } else { "not met" })
+                    .maybe("lacks", check.lacks.as_deref());
+            });
+        };
+        Permit::explain(
+            route,
+            verified,
+            credentials,
+            &passage.request,
+            now,
+            &mut tell,
+        );
     }
 }
 
@@ -54,6 +99,9 @@ pub(super) fn note_decision(
 ) {
     if let Some(condition) = route.condition() {
         step.text("when", condition);
+        if let Some(at) = route.condition_at() {
+            step.number("when_line", at.line);
+        }
     }
     match permit {
         Ok(_) => step.text("result", "met"),

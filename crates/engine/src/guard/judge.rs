@@ -232,6 +232,7 @@ impl Guard {
             passage.timed = true;
             return self.hold(passage, tokens, place, &need, now);
         }
+        self.note_checks(&passage, verified.as_ref(), now);
         let route = self.config.policy.routes().get(passage.route);
         let permit = match route.zip(verified) {
             Some((route, verified)) => Permit::decide(

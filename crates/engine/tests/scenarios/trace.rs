@@ -45,15 +45,17 @@ fn every_step_of_a_permitted_request_is_told_in_order() {
             "token",
             "keys",
             "signature",
+            "check",
             "decision",
             "end"
         ]
     );
     assert_eq!(told[1]["name"], "orders");
     assert_eq!(told[4]["kid"], "k");
-    assert_eq!(told[7]["result"], "met");
-    assert_eq!(told[8]["removes"], "x-user authorization");
-    let mut sets: Vec<&str> = told[8]["sets"].as_str().unwrap().split(' ').collect();
+    assert_eq!(told[7]["asks"], "scopes.all");
+    assert_eq!(told[8]["result"], "met");
+    assert_eq!(told[9]["removes"], "x-user authorization");
+    let mut sets: Vec<&str> = told[9]["sets"].as_str().unwrap().split(' ').collect();
     sets.sort_unstable();
     assert_eq!(sets, ["x-tenant", "x-user"]);
     let line = first.outcome().unwrap().trace_line().unwrap();
@@ -73,6 +75,7 @@ fn every_step_of_a_permitted_request_is_told_in_order() {
             "credential",
             "cache",
             "token",
+            "check",
             "decision",
             "end"
         ]
@@ -135,6 +138,41 @@ fn the_trace_says_why() {
         assert_eq!(found.expect(step)[field], says, "{told:?}");
         assert!(told.last().unwrap()["refused"].is_string(), "{told:?}");
     }
+}
+
+#[test]
+fn each_demand_is_told_with_what_became_of_it() {
+    let good = key("k", 1);
+    let document = with(
+        traced(),
+        json!({"routes": [
+            {"match": {"path": "/one"}, "require": {"scopes": {"all": ["orders:read", "rare"]}, "claims": {"tier": "gold", "tenant": "acme"}}},
+            {"match": {"path": "/open"}, "allow": "anonymous"},
+            {"match": {"path": "/any"}, "require": {}},
+        ]}),
+    );
+    let mut world = World::started(&document, &[&good]);
+    let token = good.sign(&world.claims());
+    let mut checks = |path: &str| {
+        let told = steps(&world.send(&get(path).bearer(&token)));
+        let checks = told.into_iter().filter(|step| step["step"] == "check");
+        checks.collect::<Vec<_>>()
+    };
+    let check = |asks: &str, of: &str, result: &str| json!({"step": "check", "asks": asks, "of": of, "result": result});
+    let lacks = with(
+        check("scopes.all", "orders:read rare", "not met"),
+        json!({"lacks": "rare"}),
+    );
+    assert_eq!(
+        checks("/one"),
+        [
+            lacks,
+            check("claims", "tenant", "met"),
+            check("claims", "tier", "not met"),
+        ]
+    );
+    assert_eq!(checks("/open"), [] as [Value; 0]);
+    assert_eq!(checks("/any"), [] as [Value; 0]);
 }
 
 #[test]

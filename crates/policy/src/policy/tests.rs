@@ -9,6 +9,8 @@ use super::*;
 use crate::decision::{Denied, Facts, RequestFacts, TokenFacts};
 use crate::document::{Sink, parse};
 use crate::path::{Mode, canonical};
+use crate::requirement::Check;
+use crate::route::Access;
 
 const ISSUERS: [&str; 2] = ["https://login.example.com", "https://partner.example.com"];
 
@@ -580,9 +582,104 @@ fn decide(policy: &Policy, path: &str, given: &Given) -> Result<(), Denied> {
         source_address: Some("10.0.0.7"),
         now: 1_800_000_000,
     };
+    holds_what_is_explained(route, &facts);
     let speakers = route.decide(&facts).map_err(|denial| denial.denied)?;
     assert_eq!(speakers.principal(), 0);
     Ok(())
+}
+
+/// Every decision of these tests is explained too, and the items say what was decided: some alternative is met throughout, or each
+/// has an item that is not, and the first of them is the denial's.
+fn holds_what_is_explained(route: &Route, facts: &Facts<'_>) {
+    let mut checks = Vec::new();
+    route.explain(facts, &mut |check| checks.push(check));
+    let Access::Required(demands) = route.access() else {
+        assert_eq!(checks, []);
+        return;
+    };
+    let first_unmet = |alternative| {
+        let mut checks = checks.iter();
+        checks.find(|check| check.alternative == alternative && !check.met)
+    };
+    let unmet: Vec<_> = (0..demands.alternatives().count())
+        .map(first_unmet)
+        .collect();
+    let denied = route.decide(facts).err().map(|denial| denial.denied);
+    let asks = match &denied {
+        None | Some(Denied::Condition | Denied::ConditionError { .. }) => {
+            assert!(unmet.iter().any(Option::is_none), "{denied:?} {checks:?}");
+            return;
+        }
+        Some(Denied::Missing) => &["credential"][..],
+        Some(Denied::Issuer) => &["issuers"],
+        Some(Denied::Audience) => &["audiences"],
+        Some(Denied::Scope { .. }) => &["scopes.all", "scopes.any"],
+        Some(Denied::Claim { name }) => {
+            let named = |check: &&Check<'_>| check.asks == "claims" && check.of == *name;
+            let all = unmet.iter().flatten();
+            assert_eq!(all.copied().filter(named).count(), 1, "{checks:?}");
+            &["claims"]
+        }
+        Some(Denied::Authentication { .. }) => &["acr_values", "max_age"],
+    };
+    assert!(unmet.iter().all(Option::is_some), "{denied:?} {checks:?}");
+    let all = unmet.iter().flatten();
+    assert!(
+        all.map(|check| check.asks).any(|ask| asks.contains(&ask)),
+        "{denied:?} {checks:?}"
+    );
+}
+
+#[test]
+fn an_explanation_goes_on_behind_what_lacks() {
+    let policy = policy(
+        "
+routes:
+  - match: { path: /all }
+    require:
+      issuers: [https://partner.example.com]
+      scopes: { all: [a, b, c], any: [x, y] }
+      claims: { tier: gold, tenant: acme }
+      max_age: 5m
+    when: claims.tenant == 'acme'
+",
+    );
+    let token = given("b y", r#"{"tenant":"acme","tier":"secret"}"#);
+    let path = canonical("/all", Mode::Refuse).unwrap();
+    let Selected::Route(route) = policy.select("api.example.com", "GET", &path) else {
+        panic!("no route")
+    };
+    assert_eq!(route.condition_at().map(|at| at.line), Some(9));
+    let facts = Facts {
+        tokens: &[token.facts(0)],
+        request: RequestFacts {
+            method: "GET",
+            host: "api.example.com",
+            path: &path,
+        },
+        source_address: None,
+        now: 1_800_000_000,
+    };
+    let mut told = Vec::new();
+    route.explain(&facts, &mut |check| {
+        let lacks = check.lacks.unwrap_or_default();
+        told.push(
+            format!("{} {} {} {lacks}", check.asks, check.of, check.met)
+                .trim_end()
+                .to_owned(),
+        );
+    });
+    assert_eq!(
+        told,
+        [
+            "issuers https://partner.example.com false",
+            "scopes.all a b c false a c",
+            "scopes.any x y true",
+            "claims tier false",
+            "claims tenant true",
+            "max_age 300s false",
+        ]
+    );
 }
 
 #[test]

@@ -29,6 +29,29 @@ impl Authentication {
         self.acr_values.is_empty() && self.max_age.is_none()
     }
 
+    /// The classes of which one is asked for; empty: any.
+    pub(super) fn acr_values(&self) -> &[String] {
+        &self.acr_values
+    }
+
+    /// Seconds since the authentication at most.
+    pub(super) const fn max_age(&self) -> Option<u32> {
+        self.max_age
+    }
+
+    /// Whether it is of a class that is asked for.
+    pub(super) fn is_strong(&self, claims: &Map<String, Json>) -> bool {
+        let acr = claims.get("acr").and_then(Json::as_str);
+        self.acr_values.is_empty()
+            || acr.is_some_and(|acr| self.acr_values.iter().any(|wanted| wanted == acr))
+    }
+
+    /// Whether it is as late as is asked for.
+    pub(super) fn is_fresh(&self, claims: &Map<String, Json>, now: i64) -> bool {
+        self.max_age
+            .is_none_or(|most| is_fresh(claims.get("auth_time"), most, now))
+    }
+
     /// Reads `acr_values` and `max_age` of `require`.
     pub(super) fn read(section: &mut Section<'_>) -> Option<Self> {
         let acr_values = texts(section, "acr_values", acr_value);
@@ -44,13 +67,7 @@ impl Authentication {
 
     /// Whether the authentication is good and fresh enough. What the token does not tell is not good enough.
     pub(super) fn decide(&self, claims: &Map<String, Json>, now: i64) -> Result<(), Denied> {
-        let acr = claims.get("acr").and_then(Json::as_str);
-        let strong = self.acr_values.is_empty()
-            || acr.is_some_and(|acr| self.acr_values.iter().any(|wanted| wanted == acr));
-        let fresh = self
-            .max_age
-            .is_none_or(|most| is_fresh(claims.get("auth_time"), most, now));
-        if strong && fresh {
+        if self.is_strong(claims) && self.is_fresh(claims, now) {
             return Ok(());
         }
         // RFC 9470 section 3: each parameter tells what the resource asks for, not what the token lacks.

@@ -188,6 +188,7 @@ impl Route {
             place,
             access,
             condition,
+            condition_at: when.as_ref().and_then(Field::at),
             enforcement: enforcement.unwrap_or(known.enforcement),
         }))
     }

@@ -26,6 +26,7 @@ fn decide(require: &str, tokens: &[(&str, &Given)]) -> Result<String, Denial> {
         source_address: None,
         now: 0,
     };
+    super::holds_what_is_explained(route, &facts);
     let speakers = route.decide(&facts)?;
     let name = |place: usize| tokens[place].credential_name.to_owned();
     // Who else speaks stands behind the principal.
