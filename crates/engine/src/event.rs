@@ -16,6 +16,7 @@ const CLIENT: usize = 128;
 const JWT_ID: usize = 96;
 const SOURCE: usize = 64;
 const METHOD: usize = 32;
+const HOST: usize = 128;
 const PATH: usize = 384;
 
 impl Outcome {
@@ -66,20 +67,22 @@ impl Outcome {
                 ISSUER,
             );
         }
-        let (source, method, path) = match &self.request {
+        let (source, method, host, path) = match &self.request {
             Seen::Whole(request) => (
                 request.source(),
                 Some(&*request.method),
+                Some(&*request.host),
                 Some(request.path.as_str()),
             ),
             Seen::Raw {
                 source,
                 method,
                 path,
-            } => (source.as_deref(), method.as_deref(), path.as_deref()),
+            } => (source.as_deref(), method.as_deref(), None, path.as_deref()),
         };
         field(&mut line, "source", source, SOURCE);
         field(&mut line, "method", method, METHOD);
+        field(&mut line, "host", host, HOST);
         field(&mut line, "path", path, PATH);
         if let Some(status) = self.status {
             // Nobody was answered so in shadow mode.

@@ -36,7 +36,7 @@ pub(crate) struct Compare {
     /// A file of test cases: its tokens stand for the recorded callers with the same `iss`, `sub` and client; its callouts give keys
     #[arg(long, value_name = "FILE")]
     tests: Option<PathBuf>,
-    /// The authority of requests whose record has none, as audit events have
+    /// The authority of requests whose record has none
     #[arg(long, value_name = "HOST", default_value = "localhost")]
     authority: String,
     /// The header that carries a token

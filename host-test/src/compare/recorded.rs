@@ -18,7 +18,7 @@ pub(super) enum Line {
 #[derive(Debug, PartialEq)]
 pub(super) struct Recorded {
     pub(super) method: String,
-    /// Audit events have none.
+    /// None where the event is of an older guard.
     pub(super) authority: Option<String>,
     pub(super) path: String,
     pub(super) source: Option<String>,
@@ -86,7 +86,8 @@ fn event(line: &str) -> Line {
         return Line::Incomplete;
     };
     // The guard cuts long values so.
-    if path.ends_with('…') || method.ends_with('…') {
+    let host = text("host").unwrap_or_default();
+    if [&path, &method, &host].iter().any(|it| it.ends_with('…')) {
         return Line::Incomplete;
     }
     let status = event.get("status").or_else(|| event.get("would_status"));
@@ -105,7 +106,7 @@ fn event(line: &str) -> Line {
     };
     Line::Request(Box::new(Recorded {
         method,
-        authority: None,
+        authority: text("host"),
         path,
         source: text("source"),
         seen,
@@ -175,7 +176,7 @@ mod tests {
 
     #[test]
     fn audit_events_are_found_behind_what_proxies_write() {
-        let event = r#"{"record":"portcullis.decision.v1","id":"x","verdict":"allow","reason":"authenticated","issuer":"i","subject":"s","source":"192.0.2.1","method":"GET","path":"/a","latency_us":1}"#;
+        let event = r#"{"record":"portcullis.decision.v1","id":"x","verdict":"allow","reason":"authenticated","issuer":"i","subject":"s","source":"192.0.2.1","method":"GET","host":"api.example.com","path":"/a","latency_us":1}"#;
         for line in [
             event.to_owned(),
             format!(
@@ -188,6 +189,7 @@ mod tests {
             };
             assert_eq!(recorded.path, "/a");
             assert_eq!(recorded.source.as_deref(), Some("192.0.2.1"));
+            assert_eq!(recorded.authority.as_deref(), Some("api.example.com"));
             let Seen::Identity { issuer, .. } = &recorded.seen else {
                 panic!("{recorded:?}");
             };
@@ -260,6 +262,10 @@ mod tests {
             ),
             (
                 r#"{"record":"portcullis.decision.v1","verdict":"allow","reason":"x","method":"GET","path":"/long…"}"#,
+                Line::Incomplete,
+            ),
+            (
+                r#"{"record":"portcullis.decision.v1","verdict":"allow","reason":"x","method":"GET","host":"long…","path":"/"}"#,
                 Line::Incomplete,
             ),
             (

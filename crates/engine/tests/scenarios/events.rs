@@ -37,7 +37,7 @@ fn an_allowed_request_says_who_and_where() {
         json!({
             "record": "portcullis.decision.v1", "id": id, "time": "2026-11-21T00:00:00.000Z", "verdict": "allow",
             "reason": "authenticated", "route": "orders", "issuer": "https://login.example.com", "subject": "alice",
-            "client": "shop", "jti": "j-1", "alg": "EdDSA", "source": "192.0.2.1", "method": "GET", "path": "/orders/7", "latency_us": 1234,
+            "client": "shop", "jti": "j-1", "alg": "EdDSA", "source": "192.0.2.1", "method": "GET", "host": "api.example.com", "path": "/orders/7", "latency_us": 1234,
         })
     );
 }
@@ -147,9 +147,11 @@ fn the_longest_and_worst_fields_still_make_one_short_line() {
             .bearer(&good.sign(&claims))
             .from("[2001:db8:1111:2222:3333:4444:5555:6666]:65535");
         let ask = ask.method("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF");
+        let ask = ask.at(&"h".repeat(253));
         let got = world.send(&ask);
         assert_eq!(got.reason(), Some(Reason::Authenticated));
         let line = event(&world, &got);
+        assert!(line["host"].as_str().unwrap().ends_with('…'));
         assert!(line["subject"].as_str().unwrap().ends_with('…'));
         // The same unverified, and with a head that is refused.
         let claims = with(world.claims(), json!({"iss": long}));
@@ -167,6 +169,22 @@ fn the_longest_and_worst_fields_still_make_one_short_line() {
     let bytes = [0xff_u8; 4000];
     let got = world.send_raw(&[(b":method", &bytes), (b":path", &bytes)], Some(&bytes));
     event(&world, &got);
+}
+
+/// A client writes what it likes for a host: only what is one, in its one spelling, gets into the log.
+#[test]
+fn a_host_is_told_as_it_was_judged_or_not_at_all() {
+    let mut world = World::started(&document(), &[&key("a", 1)]);
+    for (authority, told) in [
+        ("API.Example.com:8443", json!("api.example.com")),
+        ("[2001:DB8::1]:443", json!("[2001:db8::1]")),
+        ("user:secret@api.example.com", Value::Null),
+        ("a\"b", Value::Null),
+        ("a\u{85}b", Value::Null),
+    ] {
+        let got = world.send(&get("/healthz").at(authority));
+        assert_eq!(event(&world, &got)["host"], told, "{authority:?}");
+    }
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Got {
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) method: &'static str,
+    pub(crate) authority: String,
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) source: String,
@@ -98,6 +99,7 @@ pub(crate) struct Ask {
 pub(crate) fn get(path: &str) -> Ask {
     Ask {
         method: "GET",
+        authority: "api.example.com".into(),
         path: path.into(),
         headers: Vec::new(),
         source: "192.0.2.1:4711".into(),
@@ -107,6 +109,13 @@ pub(crate) fn get(path: &str) -> Ask {
 impl Ask {
     pub(crate) fn method(self, method: &'static str) -> Self {
         Self { method, ..self }
+    }
+
+    pub(crate) fn at(self, authority: &str) -> Self {
+        Self {
+            authority: authority.into(),
+            ..self
+        }
     }
 
     pub(crate) fn bearer(self, token: &str) -> Self {
@@ -223,7 +232,7 @@ impl World {
         let mut headers: Vec<(&[u8], &[u8])> = vec![
             (b":method", ask.method.as_bytes()),
             (b":scheme", b"https"),
-            (b":authority", b"api.example.com"),
+            (b":authority", ask.authority.as_bytes()),
             (b":path", ask.path.as_bytes()),
         ];
         headers.extend(
