@@ -22,6 +22,26 @@ enum Owner {
 }
 
 impl Parts {
+    /// A list of which the parts at these ascending places are somebody's; `None` if that is none.
+    fn of(
+        separator: u8,
+        parts: impl Iterator<Item = Box<[u8]>>,
+        ours: Vec<(usize, Owner)>,
+    ) -> Option<Self> {
+        if ours.is_empty() {
+            return None;
+        }
+        let mut ours = ours.into_iter().peekable();
+        let parts = parts.enumerate().map(|(at, part)| {
+            let owner = ours.next_if(|(ours, _)| *ours == at);
+            (part, owner.map_or(Owner::Other, |(_, owner)| owner))
+        });
+        Some(Self {
+            separator,
+            parts: parts.collect(),
+        })
+    }
+
     /// About how much memory this holds, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let parts = self.parts.iter();
@@ -48,98 +68,145 @@ impl Parts {
     }
 }
 
+/// Most pieces that are looked at in the cookies of a request, and in its query: each is compared with every place of a credential,
+/// before anybody is known. A cookie or parameter is at least one; commas and quotes (`;` in queries) make more of it.
+const MOST_PIECES: usize = 2048;
+
+/// There are more pieces than anybody should have to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany;
+
 /// Reads the values of all `Cookie` headers (RFC 6265 section 4.2.1; RFC 9113 section 8.2.3 allows several), and shows what
 /// stands in the places of credentials. `None` if there is nothing of ours.
+///
+/// # Errors
+/// [`TooMany`] pieces.
 pub(crate) fn read_cookies<'h>(
     lines: &[(&'h [u8], &'h [u8])],
     credentials: &Credentials,
     shown: &mut Shown<'h>,
-) -> Option<Parts> {
-    let mut parts = Vec::new();
-    for (line, (_, value)) in lines.iter().enumerate() {
-        for (index, part) in value.split(|byte| *byte == b';').enumerate() {
-            let owner = owner_of_cookie(part, credentials, shown);
-            // Lines are joined as RFC 9113 wants, with a space behind the semicolon.
-            let part = if line > 0 && index == 0 {
-                [b" ", trim_start(part)].concat()
-            } else {
-                part.to_vec()
-            };
-            parts.push((part.into_boxed_slice(), owner));
+) -> Result<Option<Parts>, TooMany> {
+    let cookies = || {
+        let lines = lines.iter().enumerate();
+        lines.flat_map(|(line, (_, value))| {
+            let cookies = value.split(|byte| *byte == b';').enumerate();
+            cookies.map(move |(index, part)| (line > 0 && index == 0, part))
+        })
+    };
+    let mut left = MOST_PIECES;
+    let mut ours = Vec::new();
+    for (at, (_, part)) in cookies().enumerate() {
+        match owner_of_cookie(part, credentials, shown, &mut left)? {
+            Owner::Other => {}
+            owner => ours.push((at, owner)),
         }
     }
-    found(b';', parts)
+    // Lines are joined as RFC 9113 wants, with a space behind the semicolon.
+    let joined = |(begins_line, part): (bool, &[u8])| match begins_line {
+        true => [b" ", trim_start(part)].concat().into(),
+        false => part.into(),
+    };
+    Ok(Parts::of(b';', cookies().map(joined), ours))
 }
 
 /// Reads the query of a target, likewise.
+///
+/// # Errors
+/// [`TooMany`] pieces.
 pub(crate) fn read_query<'h>(
     target: &'h [u8],
     credentials: &Credentials,
     shown: &mut Shown<'h>,
-) -> Option<Parts> {
-    let begin = target.iter().position(|byte| *byte == b'?')?;
-    let query = target.get(begin.saturating_add(1)..)?;
-    let parts = query
-        .split(|byte| *byte == b'&')
-        .map(|part| (part.into(), owner_of_parameter(part, credentials, shown)));
-    found(b'&', parts.collect())
+) -> Result<Option<Parts>, TooMany> {
+    let query = target.splitn(2, |byte| *byte == b'?').nth(1);
+    let parameters = || {
+        let query = query.into_iter();
+        query.flat_map(|query| query.split(|byte| *byte == b'&'))
+    };
+    let mut left = MOST_PIECES;
+    let mut ours = Vec::new();
+    for (at, part) in parameters().enumerate() {
+        match owner_of_parameter(part, credentials, shown, &mut left)? {
+            Owner::Other => {}
+            owner => ours.push((at, owner)),
+        }
+    }
+    Ok(Parts::of(b'&', parameters().map(Box::from), ours))
 }
 
-fn found(separator: u8, parts: Vec<(Box<[u8]>, Owner)>) -> Option<Parts> {
-    let ours = parts.iter().any(|(_, owner)| *owner != Owner::Other);
-    ours.then_some(Parts { separator, parts })
-}
-
-fn owner_of_cookie<'h>(part: &'h [u8], credentials: &Credentials, shown: &mut Shown<'h>) -> Owner {
+fn owner_of_cookie<'h>(
+    part: &'h [u8],
+    credentials: &Credentials,
+    shown: &mut Shown<'h>,
+    left: &mut usize,
+) -> Result<Owner, TooMany> {
+    let names = || {
+        let places = credentials.places().iter().enumerate();
+        places.filter_map(|(index, place)| match &place.at {
+            At::Cookie { name, .. } => Some((index, name.as_bytes())),
+            _ => None,
+        })
+    };
     let mut owner = Owner::Other;
-    for (index, place) in credentials.places().iter().enumerate() {
-        let At::Cookie { name, .. } = &place.at else {
-            continue;
-        };
-        let name = name.as_bytes();
+    for (index, name) in names() {
         let after_name = trim_start(part).strip_prefix(name);
         if let Some(value) = after_name.and_then(|rest| rest.strip_prefix(b"=")) {
             shown.push(index, unquoted(trim(value)));
             owner = Owner::Place(index);
-        } else if owner == Owner::Other
-            // Readers of RFC 2965 split at commas too; some take quotes for the ends of values.
-            && part
-                .split(|byte| matches!(byte, b',' | b'"'))
-                .any(|piece| poses_as(name_of(piece), name))
-        {
-            owner = Owner::Poses;
         }
     }
-    owner
+    // Readers of RFC 2965 split at commas too; some take quotes for the ends of values.
+    let pieces = part.split(|byte| matches!(byte, b',' | b'"'));
+    or_poses(owner, pieces, names().map(|(_, name)| name), left)
 }
 
 fn owner_of_parameter<'h>(
     part: &'h [u8],
     credentials: &Credentials,
     shown: &mut Shown<'h>,
-) -> Owner {
+    left: &mut usize,
+) -> Result<Owner, TooMany> {
+    let names = || {
+        let places = credentials.places().iter().enumerate();
+        places.filter_map(|(index, place)| match &place.at {
+            At::Query { name } => Some((index, name.as_bytes())),
+            _ => None,
+        })
+    };
     let mut owner = Owner::Other;
-    for (index, place) in credentials.places().iter().enumerate() {
-        let At::Query { name } = &place.at else {
-            continue;
-        };
-        let name = name.as_bytes();
-        let found = name_of(part);
+    let found = name_of(part);
+    for (index, name) in names() {
         // However its name is escaped, every reader of queries takes it for the parameter.
         if decoded(found).eq(name.iter().copied()) {
             let value = part.get(found.len()..).unwrap_or_default();
             shown.push(index, value.strip_prefix(b"=").unwrap_or(value));
             owner = Owner::Place(index);
-        } else if owner == Owner::Other
-            // HTML 4 appendix B.2.2 had servers split at semicolons too.
-            && part
-                .split(|byte| *byte == b';')
-                .any(|piece| poses_as(name_of(piece), name))
-        {
-            owner = Owner::Poses;
         }
     }
-    owner
+    // HTML 4 appendix B.2.2 had servers split at semicolons too.
+    let pieces = part.split(|byte| *byte == b';');
+    or_poses(owner, pieces, names().map(|(_, name)| name), left)
+}
+
+/// The owner of a part, if it has one; else whether one of its pieces poses as a credential.
+fn or_poses<'p, 'n>(
+    owner: Owner,
+    pieces: impl Iterator<Item = &'p [u8]>,
+    names: impl Iterator<Item = &'n [u8]> + Clone,
+    left: &mut usize,
+) -> Result<Owner, TooMany> {
+    if owner != Owner::Other {
+        *left = left.checked_sub(1).ok_or(TooMany)?;
+        return Ok(owner);
+    }
+    for piece in pieces {
+        *left = left.checked_sub(1).ok_or(TooMany)?;
+        let found = name_of(piece);
+        if names.clone().any(|name| poses_as(found, name)) {
+            return Ok(Owner::Poses);
+        }
+    }
+    Ok(owner)
 }
 
 /// What stands before `=`, or all.

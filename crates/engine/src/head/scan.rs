@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
+use portcullis_policy::path;
+
 use crate::config::{Config, Role};
 use crate::credential::{Shown, is_token_char, trim};
 use crate::forward::Stripped;
-use crate::parts::{read_cookies, read_query};
+use crate::parts::{TooMany, read_cookies, read_query};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
@@ -95,7 +97,7 @@ pub(super) fn scan<'h>(
         ));
     }
     found.protect_from_connection(&connection, config);
-    found.look_into(&cookies, config);
+    found.look_into(&cookies, config)?;
     Ok(found)
 }
 
@@ -132,11 +134,20 @@ impl<'h> Scanned<'h> {
     }
 
     /// Finds credentials among cookies and the parameters of the query.
-    fn look_into(&mut self, cookies: &[(&'h [u8], &'h [u8])], config: &Config) {
+    ///
+    /// # Errors
+    /// More of them than are looked at.
+    fn look_into(
+        &mut self,
+        cookies: &[(&'h [u8], &'h [u8])],
+        config: &Config,
+    ) -> Result<(), Refusal> {
+        let refuse = |cause| move |TooMany| Refusal::because(Reason::HeaderMalformed, cause);
         let credentials = &config.credentials;
         let (shown, stripped) = (&mut self.shown, &mut self.stripped);
         if credentials.in_cookies()
-            && let Some(parts) = read_cookies(cookies, credentials, shown)
+            && let Some(parts) =
+                read_cookies(cookies, credentials, shown).map_err(refuse("too_many_cookies"))?
         {
             let mut names = Vec::new();
             cookies
@@ -144,13 +155,15 @@ impl<'h> Scanned<'h> {
                 .for_each(|(name, _)| push_new(&mut names, name));
             stripped.cookies = Some(Box::new((names, parts)));
         }
+        // A longer target is refused for its length, soon after.
         if credentials.in_query()
-            && let Some(parts) = self
-                .path
-                .and_then(|target| read_query(target, credentials, shown))
+            && let Some(target) = self.path.filter(|path| path.len() <= path::MAX_PATH_BYTES)
+            && let Some(parts) =
+                read_query(target, credentials, shown).map_err(refuse("too_many_parameters"))?
         {
             stripped.query = Some(Box::new(parts));
         }
+        Ok(())
     }
 
     /// RFC 9110 section 7.6.1: the next hop removes every header that `Connection` lists. A client that lists one of

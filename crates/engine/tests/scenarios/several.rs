@@ -239,6 +239,35 @@ fn who_meets_no_alternative_is_nobody_to_the_upstream() {
     );
 }
 
+/// What anybody can send is compared with every place of a credential: so many pieces, and no more.
+#[test]
+fn cookies_and_parameters_are_looked_at_in_bounds() {
+    let mut stage = Stage::of(&several());
+    let open = |cookie: &str| get("/healthz").header("cookie", cookie);
+    for cookie in [";".repeat(2047), ",".repeat(2047), "\"".repeat(2047)] {
+        stage.forward(&open(&cookie));
+        let more = format!("{cookie}{}", &cookie[..1]);
+        stage.ends(&open(&more), Reason::HeaderMalformed);
+    }
+    // Over all lines, and also where credentials are among them.
+    let two = open(&";".repeat(1023));
+    stage.forward(&two.clone().header("Cookie", &";".repeat(1023)));
+    stage.ends(
+        &two.header("Cookie", &";".repeat(1024)),
+        Reason::HeaderMalformed,
+    );
+    let posing = "__Host-session=x;".repeat(2048);
+    stage.ends(&open(&posing), Reason::HeaderMalformed);
+    let query =
+        |count: usize, separator: &str| get(&format!("/healthz?{}", separator.repeat(count)));
+    for separator in ["&", ";"] {
+        stage.forward(&query(2047, separator));
+        stage.ends(&query(2048, separator), Reason::HeaderMalformed);
+        // A target that is refused for its length is not looked into.
+        stage.ends(&query(9000, separator), Reason::PathNotCanonical);
+    }
+}
+
 #[test]
 fn cookies_lose_the_credential_and_nothing_else() {
     let mut stage = Stage::of(&several());
