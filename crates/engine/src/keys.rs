@@ -97,7 +97,7 @@ impl IssuerKeys {
             return Err(Lack::Contradictory);
         }
         let mut found: Vec<LivingKey> = Vec::new();
-        let mut missing = None;
+        let (mut missing, mut left_out) = (None, false);
         let mut unfit = KeyError::UnknownKid;
         for feed in &self.feeds {
             let usable = match feed.usable(now) {
@@ -108,8 +108,14 @@ impl IssuerKeys {
                 }
             };
             match usable.candidates(algorithm, kid) {
-                // One key in two sets is one key.
-                Ok(keys) => found.extend(keys.filter(|key| self.is_first(feed, now, &key.key))),
+                Ok(keys) => found.extend(keys.filter(|living| {
+                    // Also for tokens without `kid`, which fit every key.
+                    let kid = living.key.kid();
+                    let contradicted = kid.is_some_and(|kid| self.contradictory.contains(kid));
+                    left_out |= contradicted;
+                    // One key in two sets is one key.
+                    !contradicted && self.is_first(feed, now, &living.key)
+                })),
                 // Another set may have it.
                 Err(KeyError::UnknownKid) => {}
                 Err(KeyError::NoneCompatible) => unfit = KeyError::NoneCompatible,
@@ -118,6 +124,7 @@ impl IssuerKeys {
         }
         match (found.len(), missing) {
             (0, Some(no_keys)) => Err(Lack::Keys(no_keys)),
+            (0, None) if left_out => Err(Lack::Contradictory),
             (0, None) if unfit == KeyError::UnknownKid => Err(Lack::Newer),
             (0, None) => Err(Lack::Unfit(unfit)),
             (1..=MAX_CANDIDATES, _) => Ok(found),
