@@ -55,18 +55,19 @@ impl Guard {
         ask_source: &dyn Fn() -> Option<Vec<u8>>,
     ) -> Verification {
         let credential = &token.credential;
-        if let Some(identity) = token.known.as_ref().filter(|identity| identity.is_alive()) {
+        let known = token.known.as_ref();
+        if let Some(identity) = known.filter(|identity| self.still_serves(identity, now)) {
             return self.verify_cached(credential, Rc::clone(identity), now);
         }
         if let Some(identity) = self.cache.get(credential.token()) {
-            let alive = identity.is_alive();
+            let alive = self.still_serves(&identity, now);
             self.trace.step("cache", |step| {
                 step.text(
                     "found",
                     if alive {
                         "the verified token"
                     } else {
-                        "it, but its key is gone"
+                        "it, but its key is gone or its key set too old"
                     },
                 )
                 .text("issuer", &identity.anchor().issuer);
@@ -101,6 +102,17 @@ impl Guard {
                 Verification::Bad(refusal)
             }
         }
+    }
+
+    /// Whether what a key verified can be asked about without looking for a key again. It cannot when the key has left its set; nor
+    /// when that set is too old and the issuer has others, one of which may have the key too.
+    fn still_serves(&self, identity: &Identity, now: UnixTime) -> bool {
+        identity.is_alive()
+            && !(identity.is_key_too_old(now)
+                && self
+                    .keys
+                    .get(identity.slot())
+                    .is_some_and(|keys| keys.feeds().len() > 1))
     }
 
     fn verify_cached(

@@ -136,6 +136,17 @@ fn a_kid_with_two_keys_verifies_nothing_and_spoils_nothing_else() {
         );
     }
     world.send(&get("/orders").bearer(&fine)).forward();
+    // Nor does either verify what names no key.
+    let unnamed = json!({"alg": "EdDSA", "typ": "at+jwt"});
+    for key in [&a, &b] {
+        let token = key.sign_with(&unnamed, &long);
+        let reject = world.send(&get("/orders").bearer(&token)).reject();
+        assert_eq!(reject.outcome().reason(), Reason::SignatureInvalid);
+    }
+    let token_of_other = other.sign_with(&unnamed, &long);
+    world
+        .send(&get("/orders").bearer(&token_of_other))
+        .forward();
     // It is over when one of the sets gives the name up.
     refresh(&mut world, &[&a, &other], &[]);
     world.send(&get("/orders").bearer(&token)).forward();
@@ -162,22 +173,53 @@ fn an_unknown_kid_looks_in_one_set_after_the_other_once() {
 }
 
 #[test]
-fn a_set_grows_old_by_itself() {
-    let (a, b) = (key("a", 1), key("b", 2));
+fn without_a_kid_contradictory_keys_alone_are_none() {
+    let (a, b) = (key("k", 1), key("k", 2));
     let mut world = started(&[&a], &[&b]);
-    let long = with(world.claims(), json!({"exp": world.secs() + 100_000}));
-    let (old, fresh) = (a.sign(&long), b.sign(&long));
-    world.send(&get("/orders").bearer(&old)).forward();
+    let token = a.sign_with(&json!({"alg": "EdDSA", "typ": "at+jwt"}), &world.claims());
+    let reject = world.send(&get("/orders").bearer(&token)).reject();
+    assert_eq!(reject.outcome().reason(), Reason::KeyAmbiguous);
+}
+
+/// Lets the first set grow too old; the second is fetched as ever.
+fn outlive_the_first(world: &mut World, second: &[&Key]) {
     let until = world.secs() + 4201;
     while world.secs() < until {
         world.pass(SECOND);
         while !world.calls.is_empty() {
             match world.next_call().0.as_str() {
                 "idp" => world.answer(Reply::Unreachable),
-                _ => world.answer_keys(&[&b]),
+                _ => world.answer_keys(second),
             };
         }
     }
+}
+
+#[test]
+fn a_cached_token_finds_its_key_in_the_mirror() {
+    let a = key("a", 1);
+    let mut world = started(&[&a], &[&a]);
+    let token = a.sign(&with(
+        world.claims(),
+        json!({"exp": world.secs() + 100_000}),
+    ));
+    world.send(&get("/orders").bearer(&token)).forward();
+    outlive_the_first(&mut world, &[&a]);
+    // Through the first set it was verified; the second has the key, and is fresh.
+    for _ in 0..2 {
+        world.send(&get("/orders").bearer(&token)).forward();
+    }
+    assert_eq!(world.count(Count::SignatureGood), 2);
+}
+
+#[test]
+fn a_set_grows_old_by_itself() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = started(&[&a], &[&b]);
+    let long = with(world.claims(), json!({"exp": world.secs() + 100_000}));
+    let (old, fresh) = (a.sign(&long), b.sign(&long));
+    world.send(&get("/orders").bearer(&old)).forward();
+    outlive_the_first(&mut world, &[&b]);
     let reject = world.send(&get("/orders").bearer(&old)).reject();
     assert_eq!(reject.outcome().reason(), Reason::KeysTooOld);
     world.send(&get("/orders").bearer(&fresh)).forward();
