@@ -111,7 +111,7 @@ fn read_keys(
 ) -> Option<KeySource> {
     let jwks = section.field("jwks");
     let discovery = section.field("discovery");
-    if let Some(secrets) = section.field("secrets") {
+    if let Some(secrets) = section.field("secrets").map(Field::hushed) {
         for field in [&jwks, &discovery].into_iter().flatten() {
             field.problem("keys come from here or from `secrets`, not from both");
         }

@@ -168,6 +168,60 @@ fn a_key_set_never_makes_a_secret() {
     wrong(&inline, "issuers[0].jwks.keys[0]", "");
 }
 
+/// Whatever shape a secret is written in by mistake, its text stands in no message: logs are read by many.
+#[test]
+fn a_mistake_of_shape_shows_no_secret() {
+    let number = 1_234_567_890_123_u64;
+    for secrets in [
+        json!(SECRET),
+        json!([SECRET]),
+        json!(number),
+        json!([[SECRET]]),
+        json!({"value": SECRET}),
+        json!([{SECRET: "kid"}]),
+        json!([{"kid": number, "value": SECRET}]),
+        json!([{"dangerous_inline_secret": number}]),
+        json!([{"dangerous_inline_secret": u64::MAX}]),
+        json!([{"dangerous_inline_secret": 1_234_567.5}]),
+        json!([{"dangerous_inline_secret": [SECRET]}]),
+        json!([{"dangerous_inline_secret": {"text": SECRET}}]),
+        json!([{"value": "${env:GOOD}", "encoding": SECRET}]),
+        json!([{"value": "${env:GOOD}", "encoding": number}]),
+        json!([{"value": "${env:GOOD}", "encoding": "base65"}]),
+    ] {
+        let found = mistakes(&shared(secrets.clone()));
+        assert!(!found.is_empty(), "{secrets}");
+        for (path, words) in found {
+            assert!(path.starts_with("issuers[0].secrets"), "{path}: {words}");
+            for shown in ["123456", "base65", &u64::MAX.to_string()] {
+                assert!(
+                    !format!("{path} {words}").contains(shown),
+                    "{path}: {words}"
+                );
+            }
+        }
+    }
+}
+
+/// What YAML makes of a secret without quotes is refused before anybody knows that it is one.
+#[cfg(feature = "yaml")]
+#[test]
+fn a_secret_that_yaml_takes_for_a_number_is_not_shown() {
+    for secret in [
+        "0123456789",
+        "-0123456789",
+        "123456789012345678901234567890",
+        "123456e999",
+    ] {
+        let yaml = format!(
+            "version: 1\nissuers:\n  - secrets: [{{ dangerous_inline_secret: {secret} }}]\n"
+        );
+        let shown = Config::parse(yaml.as_bytes()).unwrap_err().to_string();
+        assert!(shown.contains("line 3"), "{shown}");
+        assert!(!shown.contains("123456"), "{shown}");
+    }
+}
+
 #[test]
 fn secrets_come_from_the_environment() {
     assert_eq!(mistakes(&shared(json!([{"value": "${env:GOOD}"}]))), []);
@@ -188,7 +242,7 @@ fn secrets_come_from_the_environment() {
         (
             json!({"value": "${env:GOOD}", "encoding": "hex"}),
             ".encoding",
-            "hex",
+            "base64url",
         ),
         (
             json!({"dangerous_inline_secret": "0123456789 !", "encoding": "base64"}),

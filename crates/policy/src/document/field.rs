@@ -16,6 +16,7 @@ pub struct Field<'d> {
     node: &'d Node,
     path: String,
     sink: &'d Sink,
+    hushed: bool,
 }
 
 impl<'d> Field<'d> {
@@ -26,6 +27,16 @@ impl<'d> Field<'d> {
             node,
             path: String::new(),
             sink,
+            hushed: false,
+        }
+    }
+
+    /// The same, but with all below it said to be secret: mistakes tell its place and type, never what stands there.
+    #[must_use]
+    pub fn hushed(self) -> Self {
+        Self {
+            hushed: true,
+            ..self
         }
     }
 
@@ -98,7 +109,7 @@ impl<'d> Field<'d> {
     pub fn integer(&self, range: RangeInclusive<i64>) -> Option<i64> {
         match &self.node.value {
             Value::Integer(value) if range.contains(value) => Some(*value),
-            Value::Integer(value) => {
+            Value::Integer(value) if !self.hushed => {
                 self.problem(format!(
                     "wants a whole number from {} to {}, found {value}",
                     range.start(),
@@ -134,11 +145,11 @@ impl<'d> Field<'d> {
             Value::Text(text) => match units::parse_duration(text) {
                 Some(value) if range.contains(&value) => Some(value),
                 _ => {
-                    self.problem(format!("wants {}, found {}", wanted(), quoted(text)));
+                    self.problem(format!("wants {}, found {}", wanted(), self.shown(text)));
                     None
                 }
             },
-            Value::Integer(value) => {
+            Value::Integer(value) if !self.hushed => {
                 self.problem_with_help(
                     format!("wants {}, found the number {value}", wanted()),
                     format!("add a unit: {value}s is seconds, {value}ms milliseconds"),
@@ -163,11 +174,11 @@ impl<'d> Field<'d> {
             Value::Text(text) => match units::parse_bytes(text) {
                 Some(value) if range.contains(&value) => Some(value),
                 _ => {
-                    self.problem(format!("wants {}, found {}", wanted(), quoted(text)));
+                    self.problem(format!("wants {}, found {}", wanted(), self.shown(text)));
                     None
                 }
             },
-            Value::Integer(value) => {
+            Value::Integer(value) if !self.hushed => {
                 self.problem_with_help(
                     format!("wants {}, found the number {value}", wanted()),
                     format!("add a unit: {value}B is bytes, {value}KiB 1,024 times as much"),
@@ -193,8 +204,8 @@ impl<'d> Field<'d> {
         if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
             return Some(value.clone());
         }
-        let message = format!("wants {}, found {}", wanted(), quoted(text));
-        match nearest(text, list.iter().copied()) {
+        let message = format!("wants {}, found {}", wanted(), self.shown(text));
+        match nearest(text, list.iter().copied()).filter(|_| !self.hushed) {
             Some(word) => self.problem_with_help(message, format!("did you mean `{word}`?")),
             None => self.problem(message),
         }
@@ -257,6 +268,7 @@ impl<'d> Field<'d> {
                 self.node.at,
                 self.path.clone(),
                 self.sink,
+                self.hushed,
             )),
             other => self.wrong("a map", other),
         }
@@ -287,6 +299,7 @@ impl<'d> Field<'d> {
             _ => None,
         };
         let found = match found {
+            found if self.hushed => found.kind().to_owned(),
             Value::Text(text) => format!("the text {}", quoted(text)),
             other => other.describe(),
         };
@@ -307,13 +320,27 @@ impl<'d> Field<'d> {
                 node,
                 path: format!("{}[{index}]", self.path),
                 sink: self.sink,
+                hushed: self.hushed,
             })
             .collect()
     }
 
     /// The value of a key of a section at `path`.
-    pub(super) fn at_path(node: &'d Node, path: String, sink: &'d Sink) -> Self {
-        Self { node, path, sink }
+    pub(super) fn at_path(node: &'d Node, path: String, sink: &'d Sink, hushed: bool) -> Self {
+        Self {
+            node,
+            path,
+            sink,
+            hushed,
+        }
+    }
+
+    /// A text of the document, for a message.
+    fn shown(&self, text: &str) -> String {
+        match self.hushed {
+            true => "another text".to_owned(),
+            false => quoted(text),
+        }
     }
 
     fn below(&self, key: &str, node: &'d Node) -> Field<'d> {
@@ -321,6 +348,7 @@ impl<'d> Field<'d> {
             node,
             path: join(&self.path, key),
             sink: self.sink,
+            hushed: self.hushed,
         }
     }
 }

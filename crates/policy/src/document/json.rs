@@ -111,12 +111,9 @@ impl<'de> Visitor<'de> for Seed<'_> {
     fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
         Ok(i64::try_from(value).map_or_else(
             |_| {
-                self.sink.report(
-                    &self.path,
-                    None,
-                    format!("{value} is not a number of 64 bits"),
-                    None,
-                );
+                // Not which: it may be a secret.
+                self.sink
+                    .report(&self.path, None, "not a number of 64 bits", None);
                 Value::Invalid
             },
             Value::Integer,

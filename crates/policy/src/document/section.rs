@@ -14,6 +14,8 @@ pub struct Section<'d> {
     at: Option<Location>,
     path: String,
     sink: &'d Sink,
+    /// See [`Field::hushed`].
+    hushed: bool,
     asked: Vec<&'static str>,
 }
 
@@ -23,12 +25,14 @@ impl<'d> Section<'d> {
         at: Option<Location>,
         path: String,
         sink: &'d Sink,
+        hushed: bool,
     ) -> Self {
         Self {
             entries,
             at,
             path,
             sink,
+            hushed,
             asked: Vec::new(),
         }
     }
@@ -78,6 +82,7 @@ impl<'d> Section<'d> {
             &entry.node,
             join(&self.path, name),
             self.sink,
+            self.hushed,
         ))
     }
 
@@ -125,6 +130,13 @@ impl Drop for Section<'_> {
             // To look for the nearest name is dear, and nobody reads beyond what is kept.
             if self.sink.is_full() {
                 self.sink.count_only();
+                continue;
+            }
+            if self.hushed {
+                // Somebody may have written a secret where its name belongs.
+                let known = format!("known here: {}", self.asked.join(", "));
+                self.sink
+                    .report(&self.path, entry.key_at, "unknown field", Some(known));
                 continue;
             }
             let help = match nearest(&entry.key, self.asked.iter().copied()) {

@@ -63,7 +63,6 @@ impl Value {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Value::Null => "nothing (null)".to_owned(),
             Value::Bool(value) => format!("the boolean {value}"),
             Value::Integer(value) => format!("the number {value}"),
             // Not by `core`: it has tables of its own for that, and nothing else here needs them.
@@ -71,10 +70,20 @@ impl Value {
                 Some(value) => format!("the number {value}"),
                 None => "no number".to_owned(),
             },
-            Value::Text(_) => "text".to_owned(),
-            Value::List(_) => "a list".to_owned(),
-            Value::Map(_) => "a map".to_owned(),
-            Value::Invalid => "something unusable".to_owned(),
+            other => other.kind().to_owned(),
+        }
+    }
+
+    /// Its type alone.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing (null)",
+            Value::Bool(_) => "a boolean",
+            Value::Integer(_) | Value::Float(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a map",
+            Value::Invalid => "something unusable",
         }
     }
 }

@@ -293,12 +293,11 @@ impl Builder<'_> {
             |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
         let integer = if all_digits(unsigned) {
             if unsigned.len() > 1 && unsigned.starts_with('0') {
-                let help =
-                    format!("write \"{text}\" in quotes for text, or the number without the zero");
+                // Not which: it may be a secret.
                 self.report(
                     at,
-                    format!("{text} has a leading zero, which YAML versions read differently"),
-                    Some(help),
+                    "a number with a leading zero: YAML versions read it differently",
+                    Some("put it in quotes for text, or write it without the zero".to_owned()),
                 );
                 return Value::Invalid;
             }
@@ -316,21 +315,21 @@ impl Builder<'_> {
         } else if is_float(unsigned) {
             return match text.parse::<f64>() {
                 Ok(value) if value.is_finite() => Value::Float(value),
-                _ => self.too_large(text, at),
+                _ => self.too_large(at),
             };
         } else {
             return Value::Text(text.to_owned());
         };
         match integer {
             Some(value) => Value::Integer(value),
-            None => self.too_large(text, at),
+            None => self.too_large(at),
         }
     }
 
-    fn too_large(&self, text: &str, at: Location) -> Value {
+    fn too_large(&self, at: Location) -> Value {
         self.report(
             at,
-            format!("{} is not a number of 64 bits", quoted(text)),
+            "not a number of 64 bits",
             Some("quote it to make it text".to_owned()),
         );
         Value::Invalid
