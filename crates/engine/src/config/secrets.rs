@@ -2,7 +2,9 @@
 //!
 //! INVARIANT: what is read here stands in no message: a mistake is told with its place, never with the text.
 
-use portcullis_jose::{CompactJws, MAX_CANDIDATES, SecretEncoding, SecretKey, SignatureError};
+use portcullis_jose::{
+    CompactJws, KeyError, MAX_CANDIDATES, SecretEncoding, SecretKey, SignatureError,
+};
 use portcullis_policy::{Field, Section};
 
 use super::algorithms::Accepted;
@@ -19,8 +21,15 @@ pub(crate) struct Secrets {
 
 impl Secrets {
     /// How many may have made the HMAC of a token with this `kid`.
-    pub(crate) fn candidates(&self, kid: Option<&str>) -> usize {
-        self.fitting(kid).count()
+    ///
+    /// # Errors
+    /// None, or without a `kid` more than [`MAX_CANDIDATES`]: as with the keys of a set, nothing is guessed.
+    pub(crate) fn candidates(&self, kid: Option<&str>) -> Result<usize, KeyError> {
+        match self.fitting(kid).count() {
+            0 => Err(KeyError::UnknownKid),
+            several if several > MAX_CANDIDATES => Err(KeyError::TooMany),
+            some => Ok(some),
+        }
     }
 
     /// Checks the HMAC of a token by the first that can.
@@ -39,11 +48,10 @@ impl Secrets {
         Err(last)
     }
 
-    /// A present `kid` must match exactly; without one, at most four are tried.
+    /// A present `kid` must match exactly.
     fn fitting(&self, kid: Option<&str>) -> impl Iterator<Item = &SecretKey> {
         let keys = self.keys.iter();
         keys.filter(move |key| kid.is_none() || key.kid() == kid)
-            .take(MAX_CANDIDATES)
     }
 }
 

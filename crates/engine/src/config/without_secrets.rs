@@ -1,6 +1,6 @@
 //! What stands for secrets in a build without HMACs: `secrets` is a mistake in the document, told with its place.
 
-use portcullis_jose::{CompactJws, SignatureError};
+use portcullis_jose::{CompactJws, KeyError, SignatureError};
 use portcullis_policy::Field;
 
 use super::algorithms::Accepted;
@@ -11,7 +11,7 @@ use super::environment::Environment;
 pub(crate) enum Secrets {}
 
 impl Secrets {
-    pub(crate) fn candidates(&self, _kid: Option<&str>) -> usize {
+    pub(crate) fn candidates(&self, _kid: Option<&str>) -> Result<usize, KeyError> {
         match *self {}
     }
 

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use portcullis_jose::{
-    Claims, CompactJws, ExpectedType, KeyError, Limits, RegisteredClaim,
-    check_access_token_profile, check_times, check_type,
+    Claims, CompactJws, ExpectedType, Limits, RegisteredClaim, check_access_token_profile,
+    check_times, check_type,
 };
 
 use super::Guard;
@@ -281,10 +281,10 @@ impl Guard {
         let issuer = Rc::clone(&token.issuer);
         let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&issuer));
         let kid = token.jws.header().kid.as_deref();
-        let tried = u64::try_from(secrets.candidates(kid)).unwrap_or(u64::MAX);
-        if tried == 0 {
-            return refuse(KeyError::UnknownKid.into());
-        }
+        let tried = match secrets.candidates(kid) {
+            Ok(tried) => u64::try_from(tried).unwrap_or(u64::MAX),
+            Err(error) => return refuse(error.into()),
+        };
         let source = Self::source_of(passage);
         if let Err(exhausted) = self.budget.check(source, now) {
             return refuse(exhausted.into());

@@ -141,6 +141,32 @@ fn a_shared_secret_checks_its_issuers_tokens() {
     }
 }
 
+/// As with the keys of a set, a token without `kid` is tried with four secrets, and not with some four of more.
+#[test]
+fn without_a_kid_four_secrets_are_tried_and_five_are_too_many() {
+    let secret = |number: usize| format!("secret number {number}, which has at least 32 bytes");
+    for count in [4, 5] {
+        let secrets = (1..=count).map(|number| {
+            json!({"kid": format!("s{number}"), "dangerous_inline_secret": secret(number)})
+        });
+        let mut world = World::new(&shared(secrets.collect()));
+        let claims = world.claims();
+        for number in 1..=count {
+            let token = hs256(secret(number).as_bytes(), &json!({"alg": "HS256"}), &claims);
+            let got = world.send(&get("/any").bearer(&token));
+            let expected = if count == 4 {
+                Reason::Authenticated
+            } else {
+                Reason::KeyAmbiguous
+            };
+            assert_eq!(got.reason(), Some(expected), "{number} of {count}");
+            let header = json!({"alg": "HS256", "kid": format!("s{number}")});
+            let named = hs256(secret(number).as_bytes(), &header, &claims);
+            world.send(&get("/any").bearer(&named)).forward();
+        }
+    }
+}
+
 /// CVE-2015-9235: the issuer's public key as an HMAC's secret; and a key set that brings a secret.
 #[test]
 fn a_key_set_never_makes_a_secret() {
