@@ -2,39 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Map, Value as Json, json};
+use test_signer::{Kind, Signer};
 
 use super::document::{Node, Problems};
 use super::reader::{self, Fields};
 
 /// TEST ONLY; making an RSA key takes seconds.
-const RSA_KEYS: [&[u8]; 4] = [
-    include_bytes!("test_keys/test-only-1.pem"),
-    include_bytes!("test_keys/test-only-2.pem"),
-    include_bytes!("test_keys/test-only-3.pem"),
-    include_bytes!("test_keys/test-only-4.pem"),
+const RSA_KEYS: [&str; 4] = [
+    include_str!("test_keys/test-only-1.pem"),
+    include_str!("test_keys/test-only-2.pem"),
+    include_str!("test_keys/test-only-3.pem"),
+    include_str!("test_keys/test-only-4.pem"),
 ];
 
-/// PKCS #8 (RFC 5958) round a P-256 scalar and round an Ed25519 seed (RFC 8410).
-const P256_PREFIX: [u8; 35] = [
-    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01,
-    0x01, 0x04, 0x20,
-];
-const ED25519_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
-
-/// A key pair.
+/// A key pair, or a secret.
 pub(crate) struct Key {
-    pub(crate) algorithm: Algorithm,
-    /// Name in `alg`: `EdDSA` and `Ed25519` are different names for one algorithm (RFC 9864).
-    pub(crate) algorithm_name: &'static str,
+    /// Its tokens' `alg`, unless they say otherwise. `EdDSA` and `Ed25519` are different names for one algorithm (RFC 9864).
+    pub(crate) algorithm: String,
     pub(crate) kid: Option<String>,
-    pub(crate) private: EncodingKey,
-    /// The public key as a JWK.
+    pub(crate) signer: Signer,
+    /// The public key as a JWK; of a secret the secret.
     pub(crate) jwk: Json,
 }
 
@@ -45,7 +33,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Reads `keys: { NAME: { algorithm, kid, jwk } }`.
+    /// Reads `keys: { NAME: { algorithm, kid, jwk, secret } }`.
     pub(crate) fn read(node: &Node, problems: &mut Problems) -> Self {
         let mut keys = Self::default();
         let mut rsa = RSA_KEYS.iter();
@@ -53,40 +41,17 @@ impl Keys {
             let Some(mut fields) = Fields::of(node, "a key", problems) else {
                 continue;
             };
-            let algorithm = fields.text("algorithm", problems);
+            let algorithm = fields.text("algorithm", problems).unwrap_or_default();
             let kid = match fields.take("kid") {
                 None => Some(name.clone()),
                 Some(node) if node.is_null() => None,
                 Some(node) => reader::text(node, "kid", problems),
             };
             let members = fields.take("jwk").map(reader::json);
+            let secret = fields.text("secret", problems);
             fields.finish("a key", problems);
-            let made = match algorithm.as_deref() {
-                Some("ES256") => Ok((
-                    Algorithm::ES256,
-                    "ES256",
-                    derived(&P256_PREFIX, name, EncodingKey::from_ec_der),
-                )),
-                Some("EdDSA") => Ok((
-                    Algorithm::EdDSA,
-                    "EdDSA",
-                    derived(&ED25519_PREFIX, name, EncodingKey::from_ed_der),
-                )),
-                Some("Ed25519") => Ok((
-                    Algorithm::EdDSA,
-                    "Ed25519",
-                    derived(&ED25519_PREFIX, name, EncodingKey::from_ed_der),
-                )),
-                Some("RS256") => match rsa.next().map(|pem| EncodingKey::from_rsa_pem(pem)) {
-                    Some(Ok(key)) => Ok((Algorithm::RS256, "RS256", key)),
-                    Some(Err(error)) => Err(error.to_string()),
-                    None => Err(format!("a suite has at most {} RS256 keys", RSA_KEYS.len())),
-                },
-                _ => Err("a key needs an `algorithm`: ES256, EdDSA, Ed25519 or RS256".to_owned()),
-            };
-            match made.and_then(|(algorithm, name, private)| {
-                public(algorithm, name, kid, private, members)
-            }) {
+            let signer = signer(name, &algorithm, secret.as_deref(), &mut rsa);
+            match signer.and_then(|signer| published(algorithm, kid, signer, members)) {
                 Ok(key) => {
                     keys.by_name.insert(name.clone(), key);
                 }
@@ -113,19 +78,45 @@ impl Keys {
     }
 }
 
+/// The private half.
+fn signer<'k>(
+    name: &str,
+    algorithm: &str,
+    secret: Option<&str>,
+    rsa: &mut impl Iterator<Item = &'k &'k str>,
+) -> Result<Signer, String> {
+    let Some(kind) = Kind::of(algorithm) else {
+        let all: Vec<&str> = Kind::ALL
+            .iter()
+            .flat_map(|kind| kind.algorithms())
+            .copied()
+            .collect();
+        return Err(format!("a key needs an `algorithm`: {}", all.join(", ")));
+    };
+    let made = match (kind, secret) {
+        (Kind::Secret, Some(secret)) => Ok(Signer::from_secret(secret.as_bytes())),
+        (Kind::Secret, None) => {
+            return Err(format!("a key for {algorithm} needs its `secret`"));
+        }
+        (_, Some(_)) => return Err(format!("a key for {algorithm} has no `secret`")),
+        (Kind::Rsa, None) => match rsa.next() {
+            Some(pem) => Signer::from_pem(kind, pem),
+            None => return Err(format!("a suite has at most {} RSA keys", RSA_KEYS.len())),
+        },
+        (_, None) => Signer::derive(kind, |bytes| fill(name, bytes)),
+    };
+    made.map_err(|error| error.to_string())
+}
+
 /// Builds the public half; `members` are added to the JWK or, as null, taken out.
-fn public(
-    algorithm: Algorithm,
-    algorithm_name: &'static str,
+fn published(
+    algorithm: String,
     kid: Option<String>,
-    private: EncodingKey,
+    signer: Signer,
     members: Option<Json>,
 ) -> Result<Key, String> {
-    let jwk = Jwk::from_encoding_key(&private, algorithm).map_err(|error| error.to_string())?;
-    let Ok(Json::Object(mut jwk)) = serde_json::to_value(&jwk) else {
-        return Err("the key has no JWK form".to_owned());
-    };
-    jwk.insert("alg".to_owned(), json!(algorithm_name));
+    let mut jwk = signer.public_jwk().map_err(|error| error.to_string())?;
+    jwk.insert("alg".to_owned(), json!(algorithm));
     jwk.insert("use".to_owned(), json!("sig"));
     if let Some(kid) = &kid {
         jwk.insert("kid".to_owned(), json!(kid));
@@ -135,9 +126,8 @@ fn public(
     }
     Ok(Key {
         algorithm,
-        algorithm_name,
         kid,
-        private,
+        signer,
         jwk: Json::Object(jwk),
     })
 }
@@ -153,14 +143,10 @@ pub(crate) fn change(object: &mut Map<String, Json>, members: Map<String, Json>)
     }
 }
 
-/// A private key from the name: stretched by SplitMix64 from its FNV-1a hash. Good for tests, and for nothing else.
-fn derived(prefix: &[u8], name: &str, make: fn(&[u8]) -> EncodingKey) -> EncodingKey {
+/// The bytes of a private key from its name: stretched by SplitMix64 from its FNV-1a hash. Good for tests, and for nothing else.
+fn fill(name: &str, bytes: &mut [u8]) {
     let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    let mut secret = [0u8; 32];
-    crate::clock::Random::Seeded(seed).fill(&mut secret);
-    let mut der = prefix.to_vec();
-    der.extend(secret);
-    make(&der)
+    crate::clock::Random::Seeded(seed).fill(bytes);
 }

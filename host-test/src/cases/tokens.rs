@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value as Json, json};
 
 use super::clock;
@@ -18,6 +20,8 @@ const DATES: [&str; 5] = ["exp", "nbf", "iat", "auth_time", "updated_at"];
 struct Spec {
     at: At,
     key: Option<String>,
+    /// Instead of the key's own, for keys that have several.
+    algorithm: Option<String>,
     header: Map<String, Json>,
     claims: Map<String, Json>,
     signature: Signature,
@@ -44,7 +48,7 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    /// Reads `tokens: { NAME: { key, like, header, claims, signature, raw } }`.
+    /// Reads `tokens: { NAME: { key, algorithm, like, header, claims, signature, raw } }`.
     pub(crate) fn read(node: &Node, keys: &Keys, problems: &mut Problems) -> Self {
         let mut tokens = Self::default();
         for (name, at, node) in reader::map(node, "tokens", problems).unwrap_or_default() {
@@ -70,6 +74,15 @@ impl Tokens {
                 problems.add(at, format!("there is no key `{key}`"));
             }
             spec.key = Some(key);
+        }
+        if let Some(algorithm) = fields.text("algorithm", problems) {
+            let key = spec.key.as_deref().and_then(|key| keys.get(key));
+            let kind = key.map(|key| key.signer.kind());
+            if let Some(kind) = kind.filter(|kind| !kind.algorithms().contains(&&*algorithm)) {
+                let known = kind.algorithms().join(", ");
+                problems.add(at, format!("a {kind} key signs with {known}"));
+            }
+            spec.algorithm = Some(algorithm);
         }
         for (name, target) in [("header", &mut spec.header), ("claims", &mut spec.claims)] {
             match fields.take(name).map(reader::json) {
@@ -163,8 +176,9 @@ fn mint(spec: &Spec, now: u64, number: u64, keys: &Keys) -> Result<String, Strin
     let key = keys
         .get(name)
         .ok_or_else(|| format!("there is no key `{name}`"))?;
+    let algorithm = spec.algorithm.as_ref().unwrap_or(&key.algorithm);
     let mut header = Map::new();
-    header.insert("alg".to_owned(), json!(key.algorithm_name));
+    header.insert("alg".to_owned(), json!(algorithm));
     if let Some(kid) = &key.kid {
         header.insert("kid".to_owned(), json!(kid));
     }
@@ -176,8 +190,11 @@ fn mint(spec: &Spec, now: u64, number: u64, keys: &Keys) -> Result<String, Strin
         .collect();
     let (header, claims) = (fill(&header, number), fill(&claims, number));
     let message = format!("{}.{}", part(&header), part(&claims));
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key.private, key.algorithm)
+    let signature = key
+        .signer
+        .sign(algorithm, message.as_bytes())
         .map_err(|error| format!("line {}: {error}", spec.at.line))?;
+    let signature = base64url(&signature);
     let signature = match spec.signature {
         Signature::Valid => signature,
         Signature::Flipped => flip(&signature),
@@ -203,21 +220,7 @@ fn part(object: &Map<String, Json>) -> String {
 
 /// RFC 4648 section 5 without padding.
 fn base64url(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let mut group = [0u8; 4];
-        for (to, from) in group.iter_mut().skip(1).zip(chunk) {
-            *to = *from;
-        }
-        let bits = u32::from_be_bytes(group);
-        for digit in 0..=chunk.len() {
-            let shift = 18u32.saturating_sub(u32::try_from(digit).unwrap_or(0).saturating_mul(6));
-            let index = usize::try_from((bits >> shift) & 63).unwrap_or(0);
-            text.push(char::from(ALPHABET.get(index).copied().unwrap_or(b'A')));
-        }
-    }
-    text
+    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 /// Changes one bit in the middle; still base64url of the same length.
@@ -249,25 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn base64url_of_every_length() {
-        for (bytes, text) in [
-            ("", ""),
-            ("f", "Zg"),
-            ("fo", "Zm8"),
-            ("foo", "Zm9v"),
-            ("foob", "Zm9vYg"),
-        ] {
-            assert_eq!(base64url(bytes.as_bytes()), text);
-        }
-        assert_eq!(base64url(&[0xff, 0xfe, 0xfd]), "__79");
-    }
-
-    #[test]
-    fn every_algorithm_signs_what_its_public_key_verifies() {
+    fn a_token_is_signed_by_its_key() {
         for (name, algorithm) in [
             ("ES256", Algorithm::ES256),
+            ("ES384", Algorithm::ES384),
             ("EdDSA", Algorithm::EdDSA),
             ("RS256", Algorithm::RS256),
+            ("PS512", Algorithm::PS512),
         ] {
             let text = format!(
                 "keys: {{ k: {{ algorithm: {name} }} }}\n\
@@ -285,6 +276,35 @@ mod tests {
             let flipped = tokens.get("f", 4_000_000_000, 1, &keys).unwrap();
             assert!(decode::<Json>(&flipped, &key, &validation).is_err());
         }
+    }
+
+    /// One key, several algorithms; and what a header says is its own affair.
+    #[test]
+    fn a_token_can_name_another_algorithm_of_its_key_or_lie_about_it() {
+        let (keys, tokens, problems) = suite(
+            "keys: { r: { algorithm: RS256 }, h: { algorithm: HS256, secret: a text of any length } }\n\
+             tokens:\n  p: { key: r, algorithm: PS384 }\n  l: { like: p, header: { alg: RS256 } }\n  h: { key: h, algorithm: HS512 }",
+        );
+        assert!(problems.0.is_empty(), "{problems:?}");
+        let alg = |name: &str| {
+            let token = tokens.get(name, 0, 1, &keys).unwrap();
+            jsonwebtoken::decode_header(&token).unwrap().alg
+        };
+        assert_eq!(alg("p"), Algorithm::PS384);
+        assert_eq!(alg("l"), Algorithm::RS256);
+        assert_eq!(alg("h"), Algorithm::HS512);
+        let jwk = &keys.get("h").unwrap().jwk;
+        assert_eq!((&jwk["kty"], &jwk["alg"]), (&json!("oct"), &json!("HS256")));
+        let jwk = serde_json::from_value(keys.get("r").unwrap().jwk.clone()).unwrap();
+        let verifies = |name: &str, algorithm| {
+            let token = tokens.get(name, 0, 1, &keys).unwrap();
+            let (message, signature) = token.rsplit_once('.').unwrap();
+            let key = DecodingKey::from_jwk(&jwk).unwrap();
+            jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key, algorithm).unwrap()
+        };
+        assert!(verifies("p", Algorithm::PS384));
+        assert!(verifies("l", Algorithm::PS384));
+        assert!(!verifies("l", Algorithm::RS256));
     }
 
     #[test]
@@ -312,15 +332,18 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_with_their_place() {
-        let (_, _, problems) =
-            suite("keys: { k: { algorithm: HS256 } }\ntokens:\n  t: { key: x }\n  u: { like: z }");
+        let (_, _, problems) = suite(
+            "keys: { k: { algorithm: HS256 }, e: { algorithm: ES256 } }\ntokens:\n  t: { key: x }\n  u: { like: z }\n  v: { key: e, algorithm: ES384 }",
+        );
         let text: Vec<String> = problems
             .0
             .iter()
             .map(|(at, message)| format!("{}: {message}", at.line))
             .collect();
-        assert_eq!(text.len(), 4, "{text:?}");
+        assert_eq!(text.len(), 5, "{text:?}");
+        assert_eq!(text[0], "1: a key for HS256 needs its `secret`");
         assert!(text[1].starts_with("3: there is no key `x`"), "{text:?}");
         assert!(text[2].starts_with("4: there is no token `z`"), "{text:?}");
+        assert_eq!(text[4], "5: a P-256 key signs with ES256");
     }
 }

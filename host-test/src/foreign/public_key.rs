@@ -11,6 +11,7 @@ pub(super) enum PublicKey<'k> {
     /// An uncompressed point.
     P256(&'k [u8]),
     P384(&'k [u8]),
+    P521(&'k [u8]),
     /// A type that Envoy knows and can't verify with a hash: Ed25519.
     WithoutHash,
     /// A type that Envoy verifies with, and this host does not.
@@ -56,7 +57,7 @@ pub(super) fn read(mut der: &[u8]) -> Option<PublicKey<'_>> {
             P256 if key.len() == 65 => Some(PublicKey::P256(key)),
             P384 if key.len() == 97 => Some(PublicKey::P384(key)),
             P224 => Some(PublicKey::Beyond("P-224")),
-            P521 => Some(PublicKey::Beyond("P-521")),
+            P521 if key.len() == 133 => Some(PublicKey::P521(key)),
             _ => None,
         },
         ED25519 if key.len() == 32 => Some(PublicKey::WithoutHash),

@@ -72,7 +72,11 @@ fn verify(key: &PublicKey<'_>, arguments: &Arguments<'_>) -> Result<(), String> 
     if !known.contains(&&*hash) {
         return Err(format!("{} is not supported.", arguments.hash));
     }
+    let wrong = || "Failed to verify digest. Error code: 0".to_owned();
     let (algorithm, key): (&dyn VerificationAlgorithm, &[u8]) = match (key, &*hash) {
+        (PublicKey::P521(key), "sha512") => {
+            return verify_p521(key, arguments).ok_or_else(wrong);
+        }
         (PublicKey::WithoutHash, _) => {
             return Err("Failed to initialize digest verify.".to_owned());
         }
@@ -93,14 +97,25 @@ fn verify(key: &PublicKey<'_>, arguments: &Arguments<'_>) -> Result<(), String> 
         (PublicKey::P256(key), "sha384") => (&signature::ECDSA_P256_SHA384_ASN1, key),
         (PublicKey::P384(key), "sha256") => (&signature::ECDSA_P384_SHA256_ASN1, key),
         (PublicKey::P384(key), "sha384") => (&signature::ECDSA_P384_SHA384_ASN1, key),
-        (PublicKey::Rsa(_) | PublicKey::P256(_) | PublicKey::P384(_), hash) => {
+        (
+            PublicKey::Rsa(_) | PublicKey::P256(_) | PublicKey::P384(_) | PublicKey::P521(_),
+            hash,
+        ) => {
             return beyond(&format!("{hash} with this type of key"));
         }
         (PublicKey::Beyond(curve), _) => return beyond(curve),
     };
     UnparsedPublicKey::new(algorithm, key)
         .verify(arguments.text, arguments.signature)
-        .map_err(|_| "Failed to verify digest. Error code: 0".to_owned())
+        .map_err(|_| wrong())
+}
+
+/// With SHA-512, by a crate of its own: `ring` has no P-521.
+fn verify_p521(key: &[u8], arguments: &Arguments<'_>) -> Option<()> {
+    use p521::ecdsa::signature::Verifier as _;
+    let key = p521::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
+    let signature = p521::ecdsa::Signature::from_der(arguments.signature).ok()?;
+    key.verify(arguments.text, &signature).ok()
 }
 
 #[cfg(test)]
@@ -203,6 +218,38 @@ mod tests {
         let mut changed = signature.as_ref().to_vec();
         *changed.last_mut().unwrap() ^= 1;
         assert_eq!(say(&changed), refused(WRONG));
+    }
+
+    /// The curves beyond P-256, each with the hash that JOSE gives it.
+    #[test]
+    fn further_curves_are_verified() {
+        use p521::ecdsa::signature::Signer as _;
+        let random = SystemRandom::new();
+        let algorithm = &ring::signature::ECDSA_P384_SHA384_ASN1_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap();
+        let start = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
+        let p384 = [&start[..], pair.public_key().as_ref()].concat();
+        let by_p384 = pair.sign(&random, TEXT).unwrap();
+        let key = p521::ecdsa::SigningKey::from_slice(&[1; 66]).unwrap();
+        let start = b"\x30\x81\x9b\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x05\x2b\x81\x04\x00\x23\x03\x81\x86\x00";
+        let point = key.verifying_key().to_sec1_point(false);
+        let p521 = [&start[..], point.as_bytes()].concat();
+        let by_p521: p521::ecdsa::Signature = key.sign(TEXT);
+        let by_p521 = by_p521.to_der();
+        for (hash, key, signature) in [
+            ("sha384", &p384, by_p384.as_ref()),
+            ("sha512", &p521, by_p521.as_bytes()),
+        ] {
+            let say =
+                |signature: &[u8], text: &[u8]| verified(&message(hash, key, signature, text, ""));
+            assert_eq!(say(signature, TEXT), (true, String::new()), "{hash}");
+            assert_eq!(say(signature, b"another"), refused(WRONG));
+            let mut changed = signature.to_vec();
+            *changed.last_mut().unwrap() ^= 1;
+            assert_eq!(say(&changed, TEXT), refused(WRONG));
+            assert_eq!(say(&signature[1..], TEXT), refused(WRONG));
+        }
     }
 
     #[test]

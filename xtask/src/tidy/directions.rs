@@ -18,8 +18,9 @@ const ENGINE: &str = "portcullis-engine";
 const ABI: &str = "portcullis-abi";
 const HOST: &str = "host-test";
 const CONFORMANCE: &str = "portcullis-conformance";
+const SIGNER: &str = "test-signer";
 
-const DIRECTIONS: [Allowed; 13] = [
+const DIRECTIONS: [Allowed; 14] = [
     Allowed {
         package: JOSE,
         code: &[],
@@ -48,8 +49,14 @@ const DIRECTIONS: [Allowed; 13] = [
     // It sees `.wasm` bytes, the ABI and log records; only its tests may mint tokens with our code.
     Allowed {
         package: HOST,
-        code: &[],
+        code: &[SIGNER],
         tests: &[JOSE],
+    },
+    // It signs what the product verifies, without any of the product's code.
+    Allowed {
+        package: SIGNER,
+        code: &[],
+        tests: &[],
     },
     // They prove host-test on filters that share no code with ours.
     Allowed {
@@ -70,7 +77,7 @@ const DIRECTIONS: [Allowed; 13] = [
     // It holds natively, in the filter and in Envoy to one corpus, so it sees both sides; nothing depends on it but tools.
     Allowed {
         package: CONFORMANCE,
-        code: &[HOST, ENGINE, JOSE, POLICY],
+        code: &[HOST, SIGNER, ENGINE, JOSE, POLICY],
         tests: &[],
     },
     Allowed {
