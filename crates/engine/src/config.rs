@@ -56,6 +56,7 @@ mod url;
 
 use std::rc::Rc;
 
+use portcullis_jose::Algorithm;
 use portcullis_policy::document;
 use portcullis_policy::{Field, Mode, Names, Policy, Problems, Section, Sink, Value};
 
@@ -140,6 +141,13 @@ impl Config {
     /// The configured issuers, in the order of the document.
     pub fn issuers(&self) -> impl Iterator<Item = &str> {
         self.anchors.iter().map(|anchor| &*anchor.issuer)
+    }
+
+    /// Whether tokens of some issuer may use this algorithm, were it until a day.
+    #[must_use]
+    pub fn names_algorithm(&self, algorithm: Algorithm) -> bool {
+        let mut anchors = self.anchors.iter();
+        anchors.any(|anchor| anchor.accepted(algorithm).is_some())
     }
 
     /// The issuers whose keys are fetched, in the order of the document.

@@ -119,7 +119,9 @@ impl TokenGuard {
             host.log(LogLevel::Warn, &line);
             self.meters.define_shadow(host);
         }
-        let signatures = Signatures::find(host, config.allows_host_crypto());
+        let signatures = Signatures::find(host, config.allows_host_crypto(), |algorithm| {
+            config.names_algorithm(algorithm)
+        });
         let guard = Guard::new(config, options, Box::new(signatures.clone()));
         if !has_timer {
             guard.work_ahead();

@@ -35,10 +35,16 @@ struct Tally {
 }
 
 impl Signatures {
-    /// Finds out what the host can do, unless the configuration forbids its crypto, and says so in one line.
-    pub(crate) fn find(host: &Host<'_>, allowed: bool) -> Self {
-        let capability =
-            allowed.then(|| host.once_in_vm("host crypto", || HostCrypto::find_out(host)));
+    /// Finds out what the host can do of what is wanted, unless the configuration forbids its crypto, and says so in one line.
+    pub(crate) fn find(
+        host: &Host<'_>,
+        allowed: bool,
+        is_wanted: impl Fn(Algorithm) -> bool,
+    ) -> Self {
+        let capability = allowed.then(|| host.once_in_vm("host crypto", || HostCrypto::of(host)));
+        if let Some(crypto) = &capability {
+            crypto.find_out(is_wanted);
+        }
         host.log(LogLevel::Info, &describe(capability.as_deref()));
         Self {
             shared: Rc::new(Shared {

@@ -1,10 +1,8 @@
 //! The protobuf messages of Envoy's `verify_signature`: `hash_function = 1, public_key = 2, signature = 3, text = 4`, and
 //! `result = 1 bool, error = 2 string` for an answer.
 
-/// Field 1, length-delimited, and its content: both algorithms that hosts verify hash with SHA-256.
-const HASH_FUNCTION: &[u8] = b"\x0a\x06sha256";
-
 /// Tags: field number and wire type 2, length-delimited.
+const HASH_FUNCTION: u8 = 1 << 3 | 2;
 const PUBLIC_KEY: u8 = 2 << 3 | 2;
 const SIGNATURE: u8 = 3 << 3 | 2;
 const TEXT: u8 = 4 << 3 | 2;
@@ -24,13 +22,14 @@ pub(crate) enum Answer {
 /// copying it takes less time than finding a remembered copy would.
 pub(super) fn write_question(
     question: &mut Vec<u8>,
+    hash: &str,
     public_key: &[u8],
     signature: &[u8],
     text: &[u8],
 ) {
     question.clear();
-    question.extend_from_slice(HASH_FUNCTION);
     for (tag, content) in [
+        (HASH_FUNCTION, hash.as_bytes()),
         (PUBLIC_KEY, public_key),
         (SIGNATURE, signature),
         (TEXT, text),
@@ -86,8 +85,8 @@ mod tests {
     #[test]
     fn a_question_is_one_message() {
         let mut question = b"what the last one left".to_vec();
-        write_question(&mut question, b"key", b"", &[7; 300]);
-        let mut expected = b"\x0a\x06sha256\x12\x03key\x1a\x00\x22\xac\x02".to_vec();
+        write_question(&mut question, "sha384", b"key", b"", &[7; 300]);
+        let mut expected = b"\x0a\x06sha384\x12\x03key\x1a\x00\x22\xac\x02".to_vec();
         expected.extend([7; 300]);
         assert_eq!(question, expected);
         for (length, encoded) in [

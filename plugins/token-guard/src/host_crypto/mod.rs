@@ -20,15 +20,27 @@ const VERIFY_SIGNATURE: &str = "verify_signature";
 /// Failed calls in a row after which a VM no longer asks for that algorithm.
 const FAILURES_LIMIT: u8 = 8;
 
-/// The algorithms that the host's function can do at all. Envoy's has no EdDSA.
-const OFFERED: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
+/// The algorithms that the host's function can do at all, and its name for their hash. Envoy's has no PSS, EdDSA and ML-DSA: it
+/// hands hash, key and signature to BoringSSL's `EVP_DigestVerify`, and has no argument for a padding.
+const OFFERED: &[(Algorithm, &str)] = &[
+    (Algorithm::Rs256, "sha256"),
+    (Algorithm::Es256, "sha256"),
+    #[cfg(feature = "more-algorithms")]
+    (Algorithm::Rs384, "sha384"),
+    #[cfg(feature = "more-algorithms")]
+    (Algorithm::Rs512, "sha512"),
+    #[cfg(feature = "more-algorithms")]
+    (Algorithm::Es384, "sha384"),
+    #[cfg(feature = "more-algorithms")]
+    (Algorithm::Es512, "sha512"),
+];
 
 /// What was found out about the host's crypto, and how it fares. One a VM.
 #[derive(Debug)]
 pub(crate) struct HostCrypto {
     function: Option<ForeignFunction>,
     /// In the order of [`OFFERED`].
-    trust: [Trust; OFFERED.len()],
+    trust: Box<[Trust]>,
     /// The last question's bytes: its memory serves the next one. As long as the longest token and a key.
     question: RefCell<Vec<u8>>,
 }
@@ -36,7 +48,9 @@ pub(crate) struct HostCrypto {
 /// Whether the host verifies signatures of one algorithm.
 #[derive(Debug)]
 struct Trust {
-    /// What the first questions showed.
+    /// Whether it was asked the first questions.
+    is_tried: Cell<bool>,
+    /// What they showed.
     flaw: Cell<Option<Flaw>>,
     /// Failed calls since the last answer.
     failures: Cell<u8>,
@@ -56,25 +70,33 @@ pub(crate) enum Asked {
 
 impl Trust {
     fn holds(&self) -> bool {
-        self.flaw.get().is_none() && self.failures.get() < FAILURES_LIMIT
+        self.is_tried.get() && self.flaw.get().is_none() && self.failures.get() < FAILURES_LIMIT
     }
 }
 
 impl HostCrypto {
-    /// Asks the host questions whose answers are known.
-    pub(crate) fn find_out(host: &Host<'_>) -> Self {
-        let crypto = Self {
-            function: host.foreign_function(VERIFY_SIGNATURE),
-            trust: OFFERED.map(|_| Trust {
-                flaw: Cell::new(None),
-                failures: Cell::new(0),
-            }),
-            question: RefCell::new(Vec::new()),
+    /// Nothing is known about the host yet.
+    pub(crate) fn of(host: &Host<'_>) -> Self {
+        let untried = |_| Trust {
+            is_tried: Cell::new(false),
+            flaw: Cell::new(None),
+            failures: Cell::new(0),
         };
-        for (algorithm, trust) in OFFERED.into_iter().zip(&crypto.trust) {
-            trust.flaw.set(probe::flaw_in(&crypto, algorithm));
+        Self {
+            function: host.foreign_function(VERIFY_SIGNATURE),
+            trust: OFFERED.iter().map(untried).collect(),
+            question: RefCell::new(Vec::new()),
         }
-        crypto
+    }
+
+    /// Asks the host questions whose answers are known, for the algorithms that are wanted and were not tried before: each takes
+    /// three verifications.
+    pub(crate) fn find_out(&self, is_wanted: impl Fn(Algorithm) -> bool) {
+        for (&(algorithm, _), trust) in OFFERED.iter().zip(&self.trust) {
+            if is_wanted(algorithm) && !trust.is_tried.replace(true) {
+                trust.flaw.set(probe::flaw_in(self, algorithm));
+            }
+        }
     }
 
     /// Has the host verify a signature, if it is trusted with the algorithm.
@@ -110,17 +132,18 @@ impl HostCrypto {
     /// Whether the host verifies what this key signs.
     pub(crate) fn takes(&self, key: &PublicKey) -> bool {
         OFFERED
-            .into_iter()
+            .iter()
             .zip(&self.trust)
-            .any(|(algorithm, trust)| key.allows(algorithm) && trust.holds())
+            .any(|(&(algorithm, _), trust)| key.allows(algorithm) && trust.holds())
     }
 
-    /// The algorithms that the host verifies, and why it does not verify the others.
+    /// The algorithms that the host was tried with, and why it does not verify them, if so.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = (Algorithm, Option<Flaw>)> {
         OFFERED
-            .into_iter()
+            .iter()
             .zip(&self.trust)
-            .map(|(algorithm, trust)| {
+            .filter(|(_, trust)| trust.is_tried.get())
+            .map(|(&(algorithm, _), trust)| {
                 let failing = trust.failures.get() >= FAILURES_LIMIT;
                 (
                     algorithm,
@@ -130,10 +153,9 @@ impl HostCrypto {
     }
 
     fn trust_in(&self, algorithm: Algorithm) -> Option<&Trust> {
-        let at = OFFERED
-            .into_iter()
-            .position(|offered| offered == algorithm)?;
-        self.trust.get(at)
+        let all = OFFERED.iter().zip(&self.trust);
+        let mut fitting = all.filter(|((offered, _), _)| *offered == algorithm);
+        fitting.next().map(|(_, trust)| trust)
     }
 
     /// One question to the host, whether it is trusted or not.
@@ -149,7 +171,9 @@ impl HostCrypto {
     ) -> Result<Result<Answer, HostError>, SignatureError> {
         // INVARIANT: what our own code refuses by its form never reaches the host, which may tolerate more.
         let signature = X509Signature::of(key, algorithm, signature)?;
-        let Some(function) = self.function else {
+        let mut offered = OFFERED.iter();
+        let hash = offered.find(|(offered, _)| *offered == algorithm);
+        let (Some(function), Some((_, hash))) = (self.function, hash) else {
             return Ok(Err(HostError::Unimplemented));
         };
         // A host that calls back within the call would find it borrowed: then there is no answer.
@@ -158,6 +182,7 @@ impl HostCrypto {
         };
         message::write_question(
             &mut question,
+            hash,
             key.spki_der(),
             signature.as_bytes(),
             signing_input,

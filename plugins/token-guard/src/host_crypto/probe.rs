@@ -9,6 +9,9 @@ use portcullis_jose::{
 
 use super::{Answer, HostCrypto};
 
+#[cfg(feature = "more-algorithms")]
+mod further;
+
 /// RFC 7515 appendix A.2.1: a token, and the public key.
 const RS256: (&str, &str) = (
     "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
@@ -56,6 +59,14 @@ pub(super) fn flaw_in(crypto: &HostCrypto, algorithm: Algorithm) -> Option<Flaw>
     let (token, keys) = match algorithm {
         Algorithm::Rs256 => RS256,
         Algorithm::Es256 => ES256,
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Rs384 => further::RS384,
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Rs512 => further::RS512,
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Es384 => further::ES384,
+        #[cfg(feature = "more-algorithms")]
+        Algorithm::Es512 => further::ES512,
         _ => return Some(Flaw::NoVector),
     };
     let set = KeySet::parse(keys.as_bytes(), &KeySetLimits::default());

@@ -23,12 +23,15 @@ thread_local! {
     static FOUND: RefCell<Option<Signatures>> = const { RefCell::new(None) };
 }
 
-/// A plugin that finds out about the host's crypto and nothing else.
+/// A plugin that finds out about the host's crypto and nothing else: for the algorithms that its configuration names.
 struct Finder;
 
 impl Plugin for Finder {
     fn configure(&mut self, host: &Host<'_>) -> bool {
-        FOUND.set(Some(Signatures::find(host, true)));
+        let configuration = host.configuration(1 << 10).unwrap();
+        let names = String::from_utf8(configuration).unwrap();
+        let is_wanted = |algorithm: Algorithm| names.contains(algorithm.name());
+        FOUND.set(Some(Signatures::find(host, true, is_wanted)));
         true
     }
 
@@ -57,17 +60,24 @@ struct Found {
 
 impl Found {
     fn on(function: Option<FakeFunction>) -> Self {
-        Self::scripted(|host| {
+        Self::wanting("RS256 ES256", function)
+    }
+
+    fn wanting(algorithms: &str, function: Option<FakeFunction>) -> Self {
+        Self::scripted(algorithms, |host| {
             host.foreign
                 .extend(function.map(|function| (NAME, function)));
         })
     }
 
-    fn scripted(script: impl FnOnce(&mut portcullis_abi::fake::FakeHost)) -> Self {
+    fn scripted(
+        algorithms: &str,
+        script: impl FnOnce(&mut portcullis_abi::fake::FakeHost),
+    ) -> Self {
         let vm = Vm::start(|| Box::new(Finder));
         vm.host(script);
         vm.root(1);
-        assert!(vm.configure(1, ""));
+        assert!(vm.configure(1, algorithms));
         let log = vm.host(|host| {
             let lines = std::mem::take(&mut host.log).into_iter();
             lines.map(|(_, line)| line).collect::<Vec<_>>().join("\n")

@@ -38,6 +38,37 @@ fn a_good_host_verifies() {
     assert_eq!(found.counts(), [3, 3, 0]);
 }
 
+/// An algorithm that the document does not name costs no question, at the start or later.
+#[test]
+fn what_is_not_wanted_is_not_tried() {
+    let found = Found::wanting("ES256", Some(envoy_like::good()));
+    assert_eq!(
+        found.log,
+        "portcullis: host crypto: ES256 by the host's verify_signature, the rest in the filter"
+    );
+    assert_eq!(found.calls(), PROBES / 2);
+    let none = Found::wanting("EdDSA", Some(envoy_like::good()));
+    assert_eq!(none.calls(), 0);
+    none.judges_rightly(&Signed::es256());
+    assert_eq!((none.calls(), none.counts()), (0, [0, 3, 0]));
+}
+
+/// The known answers of the further algorithms are right, by a judge of another family; what it does not have is verified here.
+#[cfg(feature = "more-algorithms")]
+#[test]
+fn further_algorithms_are_tried_one_by_one() {
+    let found = Found::wanting(
+        "RS256 ES256 RS384 RS512 ES384 ES512 PS256 EdDSA",
+        Some(envoy_like::good()),
+    );
+    assert_eq!(
+        found.log,
+        "portcullis: host crypto: RS256, ES256, RS384, RS512, ES384 by the host's verify_signature, the rest in the filter \
+         (ES512: it calls a good signature bad)"
+    );
+    assert_eq!(found.calls(), 5 * PROBES / 2 + 1);
+}
+
 #[test]
 fn a_host_that_gets_one_known_answer_wrong_is_not_asked_again() {
     let lies = [
@@ -196,7 +227,7 @@ fn what_cannot_be_a_signature_is_no_question() {
 
 #[test]
 fn no_question_is_asked_where_one_would_trap() {
-    let found = Found::scripted(|host| {
+    let found = Found::scripted("RS256 ES256", |host| {
         host.ignores_effective_context = true;
         host.foreign.insert(NAME, envoy_like::good());
     });
@@ -254,6 +285,12 @@ fn the_host_is_tried_once_in_a_vm_and_never_if_the_document_says_so() {
     assert_eq!(calls(&vm), 0);
     for root in [2, 1, 2] {
         assert!(vm.configure(root, &policy(&pair, "crypto: { host: auto }\n")));
+        assert_eq!(calls(&vm), PROBES / 2, "ES256 alone, once");
+    }
+    // What a later document names besides is tried then.
+    let both = policy(&pair, "").replace("[ES256]", "[ES256, RS256]");
+    for root in [1, 2] {
+        assert!(vm.configure(root, &both));
         assert_eq!(calls(&vm), PROBES);
     }
     let log = vm.host(|host| host.log.clone());

@@ -1,4 +1,4 @@
-//! Every wycheproof vector of RS256 and ES256, by the host's function and by our own code: one verdict.
+//! Every wycheproof vector of the algorithms that hosts verify, by the host's function and by our own code: one verdict.
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
 use portcullis_jose::{Algorithm, KeySet, KeySetLimits, PublicKey, Software, Verifier as _};
@@ -98,4 +98,71 @@ fn es256() {
     assert_eq!((by_software, failed), (0, 0));
     let calls = i64::try_from(found.calls() - PROBES).unwrap();
     assert_eq!(calls, by_host, "one call each");
+}
+
+#[cfg(feature = "more-algorithms")]
+#[test]
+fn rs384_and_rs512() {
+    use rsa_pkcs1_verify::{TestName, TestSet};
+    for (algorithm, names) in [
+        (
+            Algorithm::Rs384,
+            &[
+                TestName::Rsa2048Sha384,
+                TestName::Rsa3072Sha384,
+                TestName::Rsa4096Sha384,
+            ][..],
+        ),
+        (
+            Algorithm::Rs512,
+            &[
+                TestName::Rsa2048Sha512,
+                TestName::Rsa3072Sha512,
+                TestName::Rsa4096Sha512,
+            ],
+        ),
+    ] {
+        let found = Found::wanting(algorithm.name(), Some(envoy_like::good()));
+        let mut tally = Tally::default();
+        for name in names {
+            for group in &TestSet::load(*name).unwrap().test_groups {
+                let (n, e) = (number(group.key.n.as_ref()), number(group.key.e.as_ref()));
+                let key = key(&format!(r#"{{"kty":"RSA","n":"{n}","e":"{e}"}}"#));
+                for test in &group.tests {
+                    tally.agree(&found, &key, algorithm, (&test.msg, &test.sig));
+                }
+            }
+        }
+        assert!(tally.good >= 18 && tally.bad > 400, "{algorithm} {tally:?}");
+        let [by_host, by_software, failed] = found.counts();
+        assert_eq!((by_software, failed), (0, 0), "{algorithm}");
+        assert!(by_host > 400, "{algorithm} {by_host}");
+    }
+}
+
+#[cfg(feature = "more-algorithms")]
+#[test]
+fn es384() {
+    use ecdsa::{TestName, TestSet};
+    let found = Found::wanting("ES384", Some(envoy_like::good()));
+    let mut tally = Tally::default();
+    for name in [
+        TestName::EcdsaSecp384r1Sha384P1363,
+        TestName::EcdsaSecp384r1Sha384,
+    ] {
+        for group in &TestSet::load(name).unwrap().test_groups {
+            let point = &group.key.key;
+            let (x, y) = (text(&point[1..49]), text(&point[49..]));
+            let key = key(&format!(
+                r#"{{"kty":"EC","crv":"P-384","x":"{x}","y":"{y}"}}"#
+            ));
+            for test in &group.tests {
+                tally.agree(&found, &key, Algorithm::Es384, (&test.msg, &test.sig));
+            }
+        }
+    }
+    assert!(tally.good >= 150 && tally.bad > 500, "{tally:?}");
+    let [by_host, by_software, failed] = found.counts();
+    assert_eq!((by_software, failed), (0, 0));
+    assert!(by_host > 200, "{by_host}");
 }
