@@ -76,3 +76,14 @@ pub fn guard(vm_id: &str, wasm: &Path, document: &str) -> Value {
         }
     })
 }
+
+/// The filter with these variables (`vm_config.environment_variables`).
+pub fn with_environment(mut filter: Value, variables: &[(String, String)]) -> Value {
+    let pairs: serde_json::Map<String, Value> = variables
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)))
+        .collect();
+    filter["typed_config"]["config"]["vm_config"]["environment_variables"] =
+        json!({ "key_values": pairs });
+    filter
+}

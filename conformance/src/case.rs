@@ -208,7 +208,15 @@ impl Case {
 
     /// Whether its keys come from an issuer, whose answers the case then decides.
     pub fn has_issuer(&self) -> bool {
-        matches!(&*self.world, "remote" | "discovered" | "two-sets")
+        matches!(
+            &*self.world,
+            "remote" | "remote-algorithms" | "discovered" | "two-sets"
+        )
+    }
+
+    /// Whether its document must be taken, or refused.
+    pub fn is_configured(&self) -> bool {
+        !self.world.starts_with("broken")
     }
 
     /// Every reason code that it expects.

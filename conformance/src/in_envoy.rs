@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use crate::audit;
-use crate::bootstrap::{bootstrap, cluster, guard, listener};
+use crate::bootstrap::{bootstrap, cluster, guard, listener, with_environment};
 use crate::envoy::{Envoy, Options};
 use crate::http_client;
 use crate::runner::{Host, Ticket};
@@ -33,14 +33,13 @@ impl Worlds {
     pub fn start(documents: &BTreeMap<String, String>) -> Result<Self> {
         let upstream = Upstream::start()?;
         let wasm = crate::environment::wasm()?;
+        let variables = crate::keys::environment()?;
         let listeners = documents
             .iter()
             .map(|(name, document)| {
-                open(listener(
-                    name,
-                    vec![guard(&format!("world-{name}"), &wasm, document)],
-                    "upstream",
-                ))
+                let filter = guard(&format!("world-{name}"), &wasm, document);
+                let filter = with_environment(filter, &variables);
+                open(listener(name, vec![filter], "upstream"))
             })
             .collect();
         let clusters = vec![cluster("upstream", upstream.address())];

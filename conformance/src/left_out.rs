@@ -1,7 +1,8 @@
-//! What the minimal build does with documents: JSON without conditions, credentials, discovery, tenants and answers of one's own it
-//! reads, everything else it refuses.
+//! What the minimal build does with documents: JSON without conditions, credentials, discovery, tenants, further algorithms and
+//! answers of one's own it reads, everything else it refuses.
 
 use anyhow::{Context, Result};
+use portcullis_jose::SkipReason;
 use serde_json::Value;
 
 /// A document in the two forms that matter to the minimal build.
@@ -44,6 +45,7 @@ pub fn documents(yaml: &str) -> Result<Documents> {
                  which has them)"
             ));
         }
+        mistakes.extend(algorithms(index, issuer));
         if issuer.get("discovery").is_some() {
             mistakes.push(format!(
                 "issuers[{index}].discovery: asks for discovery, and this build has none (use token-guard.wasm, which has \
@@ -107,4 +109,50 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         mistakes,
         is_lost,
     })
+}
+
+/// The four that the minimal build has.
+const ALGORITHMS: [&str; 4] = ["RS256", "ES256", "EdDSA", "Ed25519"];
+
+/// What it says to an issuer's algorithms, keys and secrets.
+fn algorithms(index: usize, issuer: &Value) -> Vec<String> {
+    let mut mistakes = Vec::new();
+    let items = |name: &str| issuer.pointer(name).and_then(Value::as_array);
+    for (at, item) in items("/algorithms").into_iter().flatten().enumerate() {
+        let (name, field) = match item.get("name") {
+            Some(name) => (name, ".name"),
+            None => (item, ""),
+        };
+        let name = name.as_str().unwrap_or_default();
+        if !ALGORITHMS.contains(&name) {
+            mistakes.push(format!(
+                "issuers[{index}].algorithms[{at}]{field}: is {name}, which this build does not have (use token-guard.wasm, \
+                 which has it)"
+            ));
+        }
+    }
+    for (at, key) in items("/jwks/keys").into_iter().flatten().enumerate() {
+        let is = |name: &str, value: &str| key[name] == value;
+        let reason = if is("kty", "AKP") {
+            SkipReason::KeyTypeUnknown
+        } else if key["alg"]
+            .as_str()
+            .is_some_and(|alg| !ALGORITHMS.contains(&alg))
+        {
+            SkipReason::AlgorithmUnsupported
+        } else if is("crv", "P-384") || is("crv", "P-521") {
+            SkipReason::CurveUnknown
+        } else {
+            continue;
+        };
+        mistakes.push(format!(
+            "issuers[{index}].jwks.keys[{at}]: is no key that can be used: {reason}"
+        ));
+    }
+    if issuer.get("secrets").is_some() {
+        mistakes.push(format!(
+            "issuers[{index}].secrets: is for HMACs, and this build has none (use token-guard.wasm, which has them)"
+        ));
+    }
+    mistakes
 }

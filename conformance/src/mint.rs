@@ -5,7 +5,6 @@ mod recipe;
 mod segments;
 
 use anyhow::{Context, Result, bail};
-use jsonwebtoken::{Algorithm, EncodingKey};
 use serde_json::{Map, Value};
 
 pub use mangle::Mangle;
@@ -16,6 +15,7 @@ pub use segments::encode_base64url;
 
 use crate::bytes_text;
 use crate::keys::{key, public_pem};
+use test_signer::Signer as Private;
 
 /// The issuer of a token that names none: issuer A of the worlds.
 pub const ISSUER: &str = "https://login.example.test";
@@ -35,15 +35,7 @@ pub fn mint(recipe: &Recipe, now: i64) -> Result<Vec<u8>> {
     {
         mangle.apply(&mut segments)?;
     }
-    let (signer, algorithm) = signer(recipe)?;
-    segments.signature = match signer {
-        None => Vec::new(),
-        Some(signer) => {
-            let signature =
-                jsonwebtoken::crypto::sign(&segments.signing_input(), &signer, algorithm)?;
-            decode_base64url(&signature)?
-        }
-    };
+    segments.signature = sign(recipe, &segments.signing_input())?;
     for mangle in recipe
         .mangle
         .iter()
@@ -59,12 +51,13 @@ fn header(recipe: &Recipe, now: i64) -> Result<Vec<u8>> {
         return bytes_text::decode(&expand(text, now)?);
     }
     let mut header = Map::new();
-    let alg = match &recipe.signer {
-        Signer::Key(name) => serde_json::to_value(key(name)?.algorithm)?,
-        Signer::Hmac(_) => Value::from("HS256"),
-        Signer::None => Value::from("none"),
+    let alg = match (&recipe.algorithm, &recipe.signer) {
+        (Some(algorithm), _) => algorithm.as_str(),
+        (None, Signer::Key(name)) => key(name)?.algorithm,
+        (None, Signer::Hmac(_)) => "HS256",
+        (None, Signer::None) => "none",
     };
-    header.insert("alg".to_owned(), alg);
+    header.insert("alg".to_owned(), Value::from(alg));
     if let Signer::Key(name) = &recipe.signer {
         header.insert("kid".to_owned(), Value::from(name.as_str()));
     }
@@ -170,15 +163,15 @@ fn with_times(text: &str, now: i64) -> Result<String> {
     Ok(result)
 }
 
-fn signer(recipe: &Recipe) -> Result<(Option<EncodingKey>, Algorithm)> {
+/// The signature's bytes; none where nobody signs.
+fn sign(recipe: &Recipe, input: &[u8]) -> Result<Vec<u8>> {
+    let asked = recipe.signature_algorithm.as_ref();
+    let asked = asked.or(recipe.algorithm.as_ref()).map(String::as_str);
     Ok(match &recipe.signer {
-        Signer::None => (None, Algorithm::HS256),
+        Signer::None => Vec::new(),
         Signer::Key(name) => {
             let key = key(name)?;
-            (
-                Some(key.private.clone()),
-                recipe.signature_algorithm.unwrap_or(key.algorithm),
-            )
+            key.signer.sign(asked.unwrap_or(key.algorithm), input)?
         }
         Signer::Hmac(secret) => {
             let secret = match secret.split_once(' ') {
@@ -187,7 +180,7 @@ fn signer(recipe: &Recipe) -> Result<(Option<EncodingKey>, Algorithm)> {
                 Some(("text", text)) => bytes_text::decode(text)?,
                 _ => bail!("an HMAC secret is `pem KEY`, `jwk KEY` or `text TEXT`"),
             };
-            (Some(EncodingKey::from_secret(&secret)), Algorithm::HS256)
+            Private::from_secret(&secret).sign(asked.unwrap_or("HS256"), input)?
         }
     })
 }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::case;
-use crate::mint::{decode_base64url, encode_base64url, mint};
+use crate::mint::{Recipe, Signer, decode_base64url, encode_base64url, mint};
 use crate::oracle::ValidToken;
 use crate::random::Random;
 
@@ -24,11 +24,21 @@ const ALWAYS_BAD: [&str; 12] = [
 ];
 
 /// What a forger would write instead, in header or claims.
-const FORGERIES: [(&str, &str); 12] = [
+const FORGERIES: [(&str, &str); 22] = [
     ("ES256", "none"),
     ("ES256", "HS256"),
     ("RS256", "HS256"),
     ("EdDSA", "nOnE"),
+    ("ES256", "ES384"),
+    ("ES256", "ES256K"),
+    ("RS256", "RS384"),
+    ("RS256", "PS256"),
+    ("PS256", "RS256"),
+    ("EdDSA", "Ed25519"),
+    ("ES384", "ES256"),
+    ("ES512", "HS512"),
+    ("ML-DSA-44", "ML-DSA-65"),
+    ("HS256", "HS512"),
     ("\"kid\":\"es_a\"", "\"kid\":\"es_2\""),
     ("\"kid\"", "\"jku\""),
     ("at+jwt", "dpop+jwt"),
@@ -128,7 +138,56 @@ pub fn plain(random: &mut Random, tokens: &[ValidToken]) -> Head {
     }
 }
 
-/// The tokens of the corpus that nobody may accept.
+/// What is public of an issuer's keys, and what everybody knows: a forger's secrets (RFC 8725 section 2.1).
+const PUBLIC: [&str; 8] = [
+    "pem rs_a",
+    "jwk rs_a",
+    "jwk es_a",
+    "jwk ed_a",
+    "jwk es384_a",
+    "jwk es512_a",
+    "jwk ml44_a",
+    "text ",
+];
+
+/// Tokens that an algorithm was swapped in: HMACs under what is public, under the `kid` that the issuer uses; signatures of one
+/// algorithm under the name of another that the key could do.
+fn confused_tokens(now: i64) -> Result<Vec<Vec<u8>>> {
+    let mut tokens = Vec::new();
+    for secret in PUBLIC {
+        let kid = secret.split_once(' ').map_or("", |(_, name)| name);
+        for algorithm in ["HS256", "HS384", "HS512"] {
+            let mut recipe = Recipe {
+                signer: Signer::Hmac(secret.to_owned()),
+                algorithm: Some(algorithm.to_owned()),
+                ..Recipe::default()
+            };
+            tokens.push(mint(&recipe, now)?);
+            recipe.header.insert("kid".to_owned(), kid.into());
+            tokens.push(mint(&recipe, now)?);
+            for (named, key) in [("RS256", "rs_a"), ("ES256", "es_a"), ("EdDSA", "ed_a")] {
+                recipe.header.insert("alg".to_owned(), named.into());
+                recipe.header.insert("kid".to_owned(), key.into());
+                tokens.push(mint(&recipe, now)?);
+            }
+        }
+    }
+    let rsa = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+    for named in rsa {
+        for signed in rsa.into_iter().filter(|signed| *signed != named) {
+            let recipe = Recipe {
+                signer: Signer::Key("rs_a".to_owned()),
+                algorithm: Some(named.to_owned()),
+                signature_algorithm: Some(signed.to_owned()),
+                ..Recipe::default()
+            };
+            tokens.push(mint(&recipe, now)?);
+        }
+    }
+    Ok(tokens)
+}
+
+/// The tokens of the corpus that nobody may accept, and confused ones.
 pub fn bad_tokens(now: i64) -> Result<Vec<Vec<u8>>> {
     let cases = case::load()?;
     let bad = cases.iter().filter(|case| {
@@ -136,9 +195,12 @@ pub fn bad_tokens(now: i64) -> Result<Vec<Vec<u8>>> {
         // What another world refuses may be good in this one.
         case.world == "main" && reason.is_some_and(|reason| ALWAYS_BAD.contains(&reason))
     });
-    bad.filter_map(|case| case.token.as_ref())
+    let mut tokens = bad
+        .filter_map(|case| case.token.as_ref())
         .map(|recipe| mint(recipe, now))
-        .collect()
+        .collect::<Result<Vec<_>>>()?;
+    tokens.extend(confused_tokens(now)?);
+    Ok(tokens)
 }
 
 /// Changes something, perhaps several things.

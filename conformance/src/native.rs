@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use portcullis_engine::{
-    Config, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply, RequestHead, Step,
-    UnixTime, WaiterId,
+    Config, Environment, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply,
+    RequestHead, Step, UnixTime, WaiterId,
 };
 use portcullis_jose::Precomputed;
 
@@ -20,6 +20,16 @@ use crate::world::{fill, key_set};
 
 /// What Envoy gives a filter at most; above it the filter sees no headers at all.
 const MOST_PAIRS: usize = 1024;
+
+/// What a host passes on.
+struct Variables(Vec<(String, String)>);
+
+impl Environment for Variables {
+    fn variable(&self, name: &str) -> Option<Vec<u8>> {
+        let mut known = self.0.iter().filter(|(known, _)| known == name);
+        known.next().map(|(_, value)| value.clone().into_bytes())
+    }
+}
 
 /// A guard and the little of a proxy that it needs.
 pub struct Native {
@@ -58,7 +68,9 @@ impl Native {
     /// A guard for that document at that time (Unix seconds). `configured` says whether the document is one that must
     /// be taken, or refused.
     pub fn start(document: &str, configured: bool, now: i64) -> Result<Self> {
-        let config = match (Config::parse(document.as_bytes()), configured) {
+        let variables = Variables(crate::keys::environment()?);
+        let parsed = Config::parse_in(document.as_bytes(), &variables);
+        let config = match (parsed, configured) {
             (Ok(config), true) => Some(config),
             (Err(_), false) => None,
             (Ok(_), false) => bail!("the document should have been refused"),

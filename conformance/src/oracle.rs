@@ -1,4 +1,5 @@
-//! What the world `main` allows, said a second time and independently of the product: for the mutated requests.
+//! What the world `main` allows, with every algorithm, said a second time and independently of the product: for the mutated
+//! requests.
 
 use anyhow::{Result, ensure};
 use serde_json::{Map, Value, json};
@@ -21,6 +22,7 @@ pub struct ValidToken {
 /// What to mint.
 struct Kind {
     signed_by: &'static str,
+    algorithm: Option<&'static str>,
     user: &'static str,
     issuer: &'static str,
     audience: &'static str,
@@ -41,12 +43,34 @@ pub struct Seen<'r> {
     pub credentials: &'r [&'r [u8]],
 }
 
-/// The valid tokens, of every algorithm and for every route; good for a day from `now`.
+/// The world `main` in which issuer A signs with everything.
+pub fn document() -> Result<String> {
+    let changes = [
+        (
+            "algorithms: [ES256, RS256, EdDSA, Ed25519]",
+            "algorithms: [RS256, RS384, PS256, PS512, ES256, ES384, ES512, EdDSA, Ed25519, ML-DSA-44, ML-DSA-65]",
+        ),
+        (
+            "        - {{jwk rs_a}}\n",
+            "        - {{jwk rs_a -alg}}\n        - {{jwk es384_a}}\n        - {{jwk es512_a}}\n        - {{jwk ml44_a}}\n        \
+             - {{jwk ml65_a}}\n",
+        ),
+    ];
+    let mut text = crate::world::text("main")?;
+    for (old, new) in changes {
+        ensure!(text.matches(old).count() == 1, "the world has {old:?} once");
+        text = text.replace(old, new);
+    }
+    crate::world::fill(&text)
+}
+
+/// The valid tokens, of many algorithms and for every route; good for a day from `now`.
 pub fn valid_tokens(now: i64) -> Result<Vec<ValidToken>> {
     const PARTNER: &str = "https://partner.example.test";
     const ADMIN: &str = "https://admin.example.test";
     let token = |signed_by, user| Kind {
         signed_by,
+        algorithm: None,
         user,
         issuer: ISSUER,
         audience: AUDIENCE,
@@ -58,6 +82,18 @@ pub fn valid_tokens(now: i64) -> Result<Vec<ValidToken>> {
         token("es_a", "alice"),
         token("rs_a", "bob"),
         token("ed_a", "carol"),
+        token("es384_a", "heidi"),
+        token("es512_a", "ivan"),
+        token("ml44_a", "judy"),
+        token("ml65_a", "mallory"),
+        Kind {
+            algorithm: Some("PS256"),
+            ..token("rs_a", "niaj")
+        },
+        Kind {
+            algorithm: Some("RS384"),
+            ..token("rs_a", "olivia")
+        },
         Kind {
             scopes: &["admin", "orders:special", "internal"],
             ..token("es_a", "dave")
@@ -83,6 +119,7 @@ pub fn valid_tokens(now: i64) -> Result<Vec<ValidToken>> {
         .map(|kind| {
             let Kind {
                 signed_by,
+                algorithm,
                 user,
                 issuer,
                 audience,
@@ -102,6 +139,7 @@ pub fn valid_tokens(now: i64) -> Result<Vec<ValidToken>> {
             }
             let recipe = Recipe {
                 signer: Signer::Key(signed_by.to_owned()),
+                algorithm: algorithm.map(str::to_owned),
                 claims,
                 ..Recipe::default()
             };

@@ -78,7 +78,11 @@ impl Wasm {
             // Envoy's verify_signature among it: the corpus runs with the host's crypto there, without it elsewhere.
             ..HostOptions::of(module.profile())
         };
-        let mut worker = Worker::new(module, plugin("corpus", document), options, &Process::new());
+        let plugin = PluginConfig {
+            environment: crate::keys::environment()?,
+            ..plugin("corpus", document)
+        };
+        let mut worker = Worker::new(module, plugin, options, &Process::new());
         let started = worker.start();
         ensure!(
             started.configured == configured,

@@ -9,12 +9,15 @@ use crate::keys::key;
 
 /// The document of that name, `{{jwk …}}` filled in.
 pub fn document(name: &str) -> Result<String> {
+    fill(&text(name)?)
+}
+
+/// The document of that name as it is written.
+pub fn text(name: &str) -> Result<String> {
     let path = crate::case::directory()
         .join("worlds")
         .join(format!("{name}.yaml"));
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    fill(&text)
+    std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Every world by name.
@@ -45,7 +48,7 @@ pub fn fill(text: &str) -> Result<String> {
     Ok(result)
 }
 
-/// The public key `NAME`, then changes: `member=text` sets a member, `-member` removes one.
+/// The public key `NAME`, then changes: `member=text` sets a member, `member=["a","b"]` to a list, `-member` removes one.
 pub fn jwk(spec: &str) -> Result<Value> {
     let mut words = spec.split_whitespace();
     let mut jwk = key(words.next().context("which key?")?)?.jwk.clone();
@@ -56,7 +59,11 @@ pub fn jwk(spec: &str) -> Result<Value> {
                 .remove(name)
                 .with_context(|| format!("there is no {name} to remove"))?;
         } else if let Some((name, value)) = change.split_once('=') {
-            members.insert(name.to_owned(), Value::from(value));
+            let value = match value.starts_with('[') {
+                true => serde_json::from_str(value)?,
+                false => Value::from(value),
+            };
+            members.insert(name.to_owned(), value);
         } else {
             bail!("{change} is neither member=text nor -member");
         }

@@ -33,7 +33,7 @@ fn every_case_is_as_natively_and_under_host_test() {
             .as_secs()
             .try_into()
             .unwrap();
-        let (document, configured) = (&documents[&case.world], case.world != "broken");
+        let (document, configured) = (&documents[&case.world], case.is_configured());
         report.play(&case, |host| match host {
             HostKind::Native => {
                 runner::play(&case, &mut Native::start(document, configured, now)?, now)

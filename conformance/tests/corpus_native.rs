@@ -10,7 +10,7 @@ use portcullis_conformance::{runner, world};
 use portcullis_engine::Reason;
 
 /// Every attack that must be among the cases, as cases name it.
-const ATTACKS: [&str; 36] = [
+const ATTACKS: [&str; 41] = [
     "none",
     "rs_hs_confusion",
     "embedded_jwk",
@@ -47,6 +47,11 @@ const ATTACKS: [&str; 36] = [
     "one_token_for_two",
     "bad_beside_good",
     "insufficient_beside_sufficient",
+    "hs_public_key",
+    "oct_key_published",
+    "padding_confusion",
+    "hash_confusion",
+    "curve_confusion",
 ];
 
 #[test]
@@ -64,7 +69,7 @@ fn every_case_is_as_expected() {
         report.play(&case, |_| {
             runner::play(
                 &case,
-                &mut Native::start(document, case.world != "broken", now)?,
+                &mut Native::start(document, case.is_configured(), now)?,
                 now,
             )
         });

@@ -22,7 +22,7 @@ struct Judged<'c> {
 impl<'c> Judged<'c> {
     fn natively(case: &'c Case, document: &'c str, now: i64) -> Self {
         let play = || {
-            let mut native = Native::start(document, configured(case), now)?;
+            let mut native = Native::start(document, case.is_configured(), now)?;
             runner::play(case, &mut native, now)
         };
         Self {
@@ -34,7 +34,7 @@ impl<'c> Judged<'c> {
 
     /// Plays the case on a host; it must do what it expects there, and what it does natively in all that it does not mention.
     fn play(&self, module: &Module, now: i64) -> Result<()> {
-        let mut host = Wasm::start(module, self.document, configured(self.case), now)?;
+        let mut host = Wasm::start(module, self.document, self.case.is_configured(), now)?;
         let here = runner::play(self.case, &mut host, now)?;
         let Some(native) = &self.natively else {
             return Ok(());
@@ -53,10 +53,6 @@ impl<'c> Judged<'c> {
         );
         Ok(())
     }
-}
-
-fn configured(case: &Case) -> bool {
-    case.world != "broken"
 }
 
 /// When to come again is partly chance, and depends on how many fetches have failed; on hosts that fetch otherwise than the

@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use host_test::{Clock, Connection, HostOptions, Outcome, Process, Request, Worker};
 use portcullis_conformance::mutate::{Head, bad_tokens, mutate, plain};
-use portcullis_conformance::oracle::{Seen, may_pass, valid_tokens};
+use portcullis_conformance::oracle::{Seen, document, may_pass, valid_tokens};
 use portcullis_conformance::random::Random;
-use portcullis_conformance::{audit, wasm, world};
+use portcullis_conformance::{audit, wasm};
 
 fn number(variable: &str, default: u64) -> Result<u64, ParseIntError> {
     std::env::var(variable).map_or(Ok(default), |text| text.parse())
@@ -44,7 +44,7 @@ fn no_mutated_request_traps_or_passes_unduly() {
     };
     let mut worker = Worker::new(
         wasm::compile().unwrap(),
-        wasm::plugin("mutants", world::document("main").unwrap()),
+        wasm::plugin("mutants", document().unwrap()),
         options,
         &Process::new(),
     );

@@ -6,11 +6,10 @@ use serde::Deserialize;
 use super::segments::{Segments, character, decode_base64url, encode_base64url, position};
 use crate::bytes_text;
 
-/// The order of P-256, big-endian (SEC 2, section 2.4.2).
-const P256_ORDER: [u8; 32] = [
-    0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-    0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
-];
+/// The orders of P-256, P-384 and P-521, big-endian (SEC 2, sections 2.4.2, 2.5.1 and 2.6.1).
+const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+const P384_ORDER: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
+const P521_ORDER: &str = "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409";
 
 /// The order of Ed25519's group, little-endian (RFC 8032 section 5.1).
 const ED25519_ORDER: [u8; 32] = [
@@ -130,16 +129,16 @@ impl Mangle {
             Self::LengthenSignature => token.signature.push(0),
             Self::ZeroBeforeSignature => token.signature.insert(0, 0),
             Self::DerSignature => token.signature = der(half(token, 0)?, half(token, 1)?),
-            Self::RZero => set_half(token, 0, &[0; 32])?,
-            Self::SZero => set_half(token, 1, &[0; 32])?,
+            Self::RZero => zero_half(token, 0)?,
+            Self::SZero => zero_half(token, 1)?,
             Self::RAndSZero => {
-                set_half(token, 0, &[0; 32])?;
-                set_half(token, 1, &[0; 32])?;
+                zero_half(token, 0)?;
+                zero_half(token, 1)?;
             }
-            Self::ROrder => set_half(token, 0, &P256_ORDER)?,
-            Self::SOrder => set_half(token, 1, &P256_ORDER)?,
+            Self::ROrder => set_half(token, 0, &order(token)?)?,
+            Self::SOrder => set_half(token, 1, &order(token)?)?,
             Self::OtherS => {
-                let other = subtract(&P256_ORDER, half(token, 1)?);
+                let other = subtract(&order(token)?, half(token, 1)?);
                 set_half(token, 1, &other)?;
             }
             Self::SPlusOrder => {
@@ -187,17 +186,40 @@ fn set_unused_bits(text: &mut [u8]) -> Result<()> {
 }
 
 fn half(token: &Segments, index: usize) -> Result<&[u8]> {
+    let size = half_size(token)?;
+    Ok(&token.signature[index * size..(index + 1) * size])
+}
+
+fn half_size(token: &Segments) -> Result<usize> {
+    let length = token.signature.len();
     ensure!(
-        token.signature.len() == 64,
-        "only an ES256 or Ed25519 signature has two halves"
+        matches!(length, 64 | 96 | 132),
+        "only an ECDSA or Ed25519 signature has two halves"
     );
-    Ok(&token.signature[index * 32..index * 32 + 32])
+    Ok(length / 2)
 }
 
 fn set_half(token: &mut Segments, index: usize, value: &[u8]) -> Result<()> {
-    half(token, index)?;
-    token.signature[index * 32..index * 32 + 32].copy_from_slice(value);
+    let size = half_size(token)?;
+    token.signature[index * size..(index + 1) * size].copy_from_slice(value);
     Ok(())
+}
+
+fn zero_half(token: &mut Segments, index: usize) -> Result<()> {
+    set_half(token, index, &vec![0; half_size(token)?])
+}
+
+/// The order of the curve whose signatures have this length.
+fn order(token: &Segments) -> Result<Vec<u8>> {
+    let digits = match half_size(token)? {
+        32 => P256_ORDER,
+        48 => P384_ORDER,
+        _ => P521_ORDER,
+    };
+    let pairs = digits.as_bytes().chunks(2);
+    pairs
+        .map(|pair| Ok(u8::from_str_radix(std::str::from_utf8(pair)?, 16)?))
+        .collect()
 }
 
 fn subtract(minuend: &[u8], subtrahend: &[u8]) -> Vec<u8> {
@@ -242,7 +264,13 @@ fn der(r: &[u8], s: &[u8]) -> Vec<u8> {
         [&[2, digits.len() as u8], digits.as_slice()].concat()
     };
     let content = [integer(r), integer(s)].concat();
-    [&[0x30, content.len() as u8], content.as_slice()].concat()
+    let length = content.len() as u8;
+    let head: &[u8] = if length < 0x80 {
+        &[0x30, length]
+    } else {
+        &[0x30, 0x81, length]
+    };
+    [head, content.as_slice()].concat()
 }
 
 fn json(token: &Segments, general: bool) -> Result<Vec<u8>> {

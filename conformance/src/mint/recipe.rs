@@ -1,6 +1,5 @@
 //! What a case says about its token.
 
-use jsonwebtoken::Algorithm;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,8 +12,10 @@ pub struct Recipe {
     /// Who signs.
     #[serde(rename = "sign")]
     pub signer: Signer,
-    /// The algorithm to sign with, when not the key's own.
-    pub signature_algorithm: Option<Algorithm>,
+    /// The algorithm that the header names and that signs, when not the key's usual one.
+    pub algorithm: Option<String>,
+    /// The algorithm that signs, whatever the header says.
+    pub signature_algorithm: Option<String>,
     /// Header members to set.
     pub header: Map<String, Value>,
     /// Header members to leave out.
@@ -39,7 +40,7 @@ pub struct Recipe {
 pub enum Signer {
     /// The private key of that name.
     Key(String),
-    /// HS256 with a secret: `pem KEY` or `jwk KEY` (what is public of that key), or `text TEXT`.
+    /// An HMAC, HS256 unless said otherwise, with a secret: `pem KEY` or `jwk KEY` (what is public of that key), or `text TEXT`.
     Hmac(String),
     /// Nobody: the signature is empty and `alg` is `none` unless the header says otherwise.
     None,

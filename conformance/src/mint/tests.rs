@@ -24,7 +24,7 @@ fn token(mangle: Vec<Mangle>) -> String {
 fn verifies(token: &str, key_name: &str) -> bool {
     let key = key(key_name).unwrap();
     let jwk = serde_json::from_value(key.jwk.clone()).unwrap();
-    let mut validation = Validation::new(key.algorithm);
+    let mut validation = Validation::new(key.algorithm.parse().unwrap());
     validation.validate_exp = false;
     validation.set_audience(&[AUDIENCE]);
     decode::<Value>(token, &DecodingKey::from_jwk(&jwk).unwrap(), &validation).is_ok()
@@ -36,7 +36,7 @@ fn signature(token: &str) -> Vec<u8> {
 
 #[test]
 fn default_recipes_are_valid_for_every_kind_of_key() {
-    for name in ["es_a", "rs_a", "ed_a"] {
+    for name in ["es_a", "rs_a", "ed_a", "es384_a"] {
         let recipe = Recipe {
             signer: Signer::Key(name.to_owned()),
             ..Recipe::default()
@@ -48,6 +48,35 @@ fn default_recipes_are_valid_for_every_kind_of_key() {
             if name == "es_a" { "es_b" } else { "es_a" }
         ));
     }
+}
+
+/// The algorithm that signs, the one that the header names, and what the key would take.
+#[test]
+fn a_header_says_what_the_recipe_says_and_not_what_signed() {
+    let made = |algorithm: &str, signature_algorithm: Option<&str>| {
+        let recipe = Recipe {
+            signer: Signer::Key("rs_a".to_owned()),
+            algorithm: Some(algorithm.to_owned()),
+            signature_algorithm: signature_algorithm.map(str::to_owned),
+            ..Recipe::default()
+        };
+        String::from_utf8(mint(&recipe, NOW).unwrap()).unwrap()
+    };
+    let verifies_as = |token: &str, algorithm: &str| {
+        let (input, signature) = token.rsplit_once('.').unwrap();
+        let jwk = serde_json::from_value(key("rs_a").unwrap().jwk.clone()).unwrap();
+        let key = DecodingKey::from_jwk(&jwk).unwrap();
+        let algorithm = algorithm.parse().unwrap();
+        jsonwebtoken::crypto::verify(signature, input.as_bytes(), &key, algorithm).unwrap()
+    };
+    for algorithm in ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"] {
+        let token = made(algorithm, None);
+        let header = jsonwebtoken::decode_header(&token).unwrap();
+        assert_eq!(header.alg, algorithm.parse().unwrap());
+        assert!(verifies_as(&token, algorithm), "{algorithm}");
+    }
+    let token = made("RS256", Some("PS256"));
+    assert!(verifies_as(&token, "PS256") && !verifies_as(&token, "RS256"));
 }
 
 #[test]

@@ -183,7 +183,8 @@ fn left_out(parts: &mut Parts) -> Result<Tally> {
         cargo
             .args(arguments)
             .args(["--locked", "--no-default-features"])
-            .args(["-p", "portcullis-policy", "-p", "portcullis-engine"]);
+            .args(["-p", "portcullis-policy", "-p", "portcullis-engine"])
+            .args(["-p", "portcullis-jose"]);
         cargo
     };
     let mut clippy = cargo(&["clippy", "--all-targets"]);
