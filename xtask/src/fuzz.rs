@@ -13,12 +13,13 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The targets, each a file of `fuzz/fuzz_targets` whose body is a function of the fuzz library.
-pub(crate) const TARGETS: [&str; 5] = [
+pub(crate) const TARGETS: [&str; 6] = [
     "compact_jws",
     "key_set",
     "metadata",
     "policy_document",
     "engine_operations",
+    "signatures",
 ];
 const MANIFEST: &str = "fuzz/Cargo.toml";
 
