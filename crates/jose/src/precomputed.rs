@@ -21,7 +21,7 @@ use crate::public_key::{Material, PublicKey};
 use crate::verify::{Verifier, verify_without_tables};
 use tables::{Table, Tables, Whose};
 
-/// About how long one [`Verifier::advance`] works, in nanoseconds; a step more at most.
+/// About how long one [`Verifier::advance`] works at most, in nanoseconds. No single step is longer.
 const ADVANCE_NANOS: u64 = 1_000_000;
 
 /// Verification in this module's own code, with tables per key.

@@ -202,21 +202,29 @@ impl<G: Group> Growing<G> {
         elements.saturating_mul(size_of::<G::Entry>())
     }
 
-    /// Does one step, and says about how long that took in nanoseconds. `None`: there is nothing left to do.
-    pub(crate) fn step(&mut self) -> Option<u64> {
+    /// About how long the next step takes, in nanoseconds. `None`: there is nothing left to do.
+    pub(crate) fn next_cost(&self) -> Option<u64> {
         let operations = if self.weights.len() < self.shape.weights() {
-            self.add_weight();
             self.shape.span
         } else if self.entries.len() < self.shape.entries() {
-            self.entries
-                .reserve_exact(self.shape.entries().saturating_sub(self.entries.len()));
-            self.add_block()?;
             self.shape.block_entries().saturating_mul(3) / 2
         } else {
             return None;
         };
         let operations = u64::try_from(operations).unwrap_or(u64::MAX);
         Some(operations.saturating_mul(G::ADDITION_NANOS))
+    }
+
+    /// Does one step.
+    pub(crate) fn step(&mut self) {
+        if self.weights.len() < self.shape.weights() {
+            self.add_weight();
+        } else if self.entries.len() < self.shape.entries() {
+            self.entries
+                .reserve_exact(self.shape.entries().saturating_sub(self.entries.len()));
+            // Never `None`: the weights are complete, and a block has its entries.
+            self.add_block();
+        }
     }
 
     fn add_weight(&mut self) {
@@ -301,7 +309,9 @@ mod tests {
 
     fn comb(shape: Shape, point: i128) -> Comb<Integers> {
         let mut growing = Growing::new(shape, point);
-        while growing.step().is_some() {}
+        while growing.next_cost().is_some() {
+            growing.step();
+        }
         growing.finish().unwrap()
     }
 
@@ -385,7 +395,8 @@ mod tests {
     fn an_unfinished_table_is_no_table() {
         let mut growing = Growing::<Integers>::new(Shape::new(3, 2, 2), 1);
         for _ in 0..7 {
-            assert!(growing.step().is_some());
+            assert!(growing.next_cost().is_some());
+            growing.step();
         }
         assert!(growing.finish().is_none());
     }

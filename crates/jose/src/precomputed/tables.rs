@@ -152,17 +152,22 @@ impl Tables {
         }
     }
 
-    /// Works on what is planned, for about this long.
+    /// Works on what is planned, for about this long and not longer, if a single step is not.
     pub(crate) fn advance(&mut self, nanos: u64) {
         let mut spent: u64 = 0;
-        while spent < nanos
-            && let Some(first) = self.planned.front_mut()
-        {
-            if let Some(cost) = first.making.step() {
-                spent = spent.saturating_add(cost);
-            } else if let Some(done) = self.planned.pop_front() {
-                self.keep(done);
+        while let Some(first) = self.planned.front_mut() {
+            let Some(cost) = first.making.next_cost() else {
+                if let Some(done) = self.planned.pop_front() {
+                    self.keep(done);
+                }
+                continue;
+            };
+            let after = spent.saturating_add(cost);
+            if spent > 0 && after > nanos {
+                return;
             }
+            first.making.step();
+            spent = after;
         }
     }
 
@@ -284,7 +289,18 @@ impl Making {
         }
     }
 
-    fn step(&mut self) -> Option<u64> {
+    fn next_cost(&self) -> Option<u64> {
+        match self {
+            Self::P256(growing) => growing.next_cost(),
+            #[cfg(feature = "more-algorithms")]
+            Self::P384(growing) => growing.next_cost(),
+            #[cfg(feature = "more-algorithms")]
+            Self::P521(growing) => growing.next_cost(),
+            Self::Ed25519(growing) => growing.next_cost(),
+        }
+    }
+
+    fn step(&mut self) {
         match self {
             Self::P256(growing) => growing.step(),
             #[cfg(feature = "more-algorithms")]
@@ -303,6 +319,47 @@ impl Making {
             #[cfg(feature = "more-algorithms")]
             Self::P521(growing) => growing.finish().map(Table::P521),
             Self::Ed25519(growing) => growing.finish().map(Table::Ed25519),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ADVANCE_NANOS;
+    use super::*;
+    use crate::fixture;
+    use crate::{KeySet, KeySetLimits};
+
+    /// What one call may take is kept by steps that are short, of every kind of table.
+    #[test]
+    fn no_step_is_longer_than_one_call_may_be() {
+        let keys = [fixture::ec(""), fixture::ed25519("")].join(",");
+        let json = format!(r#"{{"keys":[{keys}]}}"#);
+        let set = KeySet::parse(json.as_bytes(), &KeySetLimits::default()).unwrap();
+        let mut tables: Vec<Making> = Vec::new();
+        for key in set.keys() {
+            let (base, own) = begin(&key.material).unwrap();
+            tables.extend([base.making, own]);
+        }
+        #[cfg(feature = "more-algorithms")]
+        {
+            let p384 = p384::ecdsa::SigningKey::from_slice(&[7; 48]).unwrap();
+            let p521 = p521::ecdsa::SigningKey::from_slice(&[1; 66]).unwrap();
+            tables.extend([
+                Making::P384(weierstrass::grow_base()),
+                Making::P384(weierstrass::grow_key(p384.verifying_key())),
+                Making::P521(weierstrass::grow_base()),
+                Making::P521(weierstrass::grow_key(p521.verifying_key())),
+            ]);
+        }
+        for mut making in tables {
+            let mut steps = 0;
+            while let Some(cost) = making.next_cost() {
+                assert!(cost > 0 && cost <= ADVANCE_NANOS, "{cost}");
+                making.step();
+                steps += 1;
+            }
+            assert!(steps > 1 && making.finish().is_some());
         }
     }
 }

@@ -43,7 +43,7 @@ impl Curve for p521::NistP521 {
     const BASE_SHAPE: Shape = Shape::new(7, 4, 19);
     /// 18 KiB; 528 bits.
     const KEY_SHAPE: Shape = Shape::new(6, 4, 22);
-    const ADDITION_NANOS: u64 = 8_000;
+    const ADDITION_NANOS: u64 = 5_400;
 }
 
 /// The group of a curve, by the complete formulas of the `primeorder` crate: identity, equal and opposite points included.
