@@ -83,7 +83,7 @@ pub use numeric_date::NumericDate;
 pub use precomputed::Precomputed;
 pub use public_key::{KeyKind, PublicKey};
 #[cfg(feature = "more-algorithms")]
-pub use secret_key::{SecretEncoding, SecretKey, SecretKeyError};
+pub use secret_key::{DerivedKey, SecretEncoding, SecretKey, SecretKeyError};
 pub use token_type::{ExpectedType, check_type};
 pub use validity::{Validity, check_access_token_profile, check_times};
 pub use verify::{Software, Verifier};

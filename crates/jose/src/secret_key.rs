@@ -109,12 +109,64 @@ impl SecretKey {
         }
     }
 
+    /// A key for one purpose, so that what was made for another is worth nothing for it: one block of HKDF-Expand with SHA-256
+    /// (RFC 5869 section 2.3). The secret has to be 32 bytes long at least.
+    ///
+    /// # Errors
+    /// [`SignatureError::KeyMismatch`] for a shorter one.
+    pub fn derive(&self, purpose: &str) -> Result<DerivedKey, SignatureError> {
+        if !self.allows(Algorithm::Hs256) {
+            return Err(SignatureError::KeyMismatch);
+        }
+        let block = mac_of(&self.bytes, &[purpose.as_bytes(), &[1]])?;
+        Ok(DerivedKey {
+            bytes: Zeroizing::new(block),
+        })
+    }
+
     fn check<M: Mac + KeyInit>(&self, input: &[u8], tag: &[u8]) -> Result<(), SignatureError> {
         let mut mac = M::new_from_slice(&self.bytes).map_err(|_| SignatureError::KeyMismatch)?;
         mac.update(input);
         // Compared by `subtle`.
         mac.verify_slice(tag).map_err(|_| SignatureError::Invalid)
     }
+}
+
+/// A key made of a secret for one purpose of our own. It is never logged, and wiped when it is dropped.
+pub struct DerivedKey {
+    bytes: Zeroizing<[u8; 32]>,
+}
+
+impl DerivedKey {
+    /// The HMAC with SHA-256 of all parts, one after the other. INVARIANT: where they end is told by their form; the caller sees to it.
+    ///
+    /// # Errors
+    /// None that is known; the MAC's own is passed on.
+    pub fn mac(&self, parts: &[&[u8]]) -> Result<[u8; 32], SignatureError> {
+        mac_of(&*self.bytes, parts)
+    }
+
+    /// Whether `tag` is the HMAC of all parts, in time that does not depend on how much of it is right.
+    #[must_use]
+    pub fn has_made(&self, tag: &[u8], parts: &[&[u8]]) -> bool {
+        begun(&*self.bytes, parts).is_ok_and(|mac| mac.verify_slice(tag).is_ok())
+    }
+}
+
+impl fmt::Debug for DerivedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DerivedKey").finish_non_exhaustive()
+    }
+}
+
+fn begun(key: &[u8], parts: &[&[u8]]) -> Result<Hmac<Sha256>, SignatureError> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| SignatureError::KeyMismatch)?;
+    parts.iter().for_each(|part| mac.update(part));
+    Ok(mac)
+}
+
+fn mac_of(key: &[u8], parts: &[&[u8]]) -> Result<[u8; 32], SignatureError> {
+    Ok(begun(key, parts)?.finalize().into_bytes().into())
 }
 
 /// Bytes of an HMAC and of the shortest secret for it. `None` for what is no HMAC.
@@ -240,6 +292,40 @@ mod tests {
             read(&"a".repeat(8193), SecretEncoding::Base64).err(),
             Some(SecretKeyError::TooLong)
         );
+    }
+
+    /// RFC 5869 appendix A.1: pseudo-random key, info and the first block of what they expand to.
+    #[test]
+    fn keys_are_derived_as_rfc_5869_expands() {
+        let hex = |text: &str| -> Vec<u8> {
+            let digits = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16);
+            let pairs = text.as_bytes().chunks(2);
+            pairs.map(|pair| digits(pair).unwrap()).collect()
+        };
+        let prk = hex("077709362c2e32df0ddc3f0dc47bba6390b6c73bb50f9c3122ec844ad7c2b3e5");
+        // Its info is no text, so the block is made by hand.
+        let info = hex("f0f1f2f3f4f5f6f7f8f9");
+        let block = mac_of(&prk, &[&info, &[1]]).unwrap();
+        assert_eq!(
+            block.to_vec(),
+            hex("3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf")
+        );
+        let derived = secret(&prk).derive("a").unwrap();
+        assert_eq!(*derived.bytes, mac_of(&prk, &[b"a", &[1]]).unwrap());
+    }
+
+    #[test]
+    fn what_one_purpose_made_is_worth_nothing_for_another() {
+        let key = secret(&[7; 32]);
+        let (one, other) = (key.derive("one").unwrap(), key.derive("other").unwrap());
+        let tag = one.mac(&[b"a", b"b"]).unwrap();
+        assert!(one.has_made(&tag, &[b"ab"]));
+        assert!(!one.has_made(&tag, &[b"ac"]));
+        assert!(!one.has_made(&tag[..31], &[b"ab"]));
+        assert!(!other.has_made(&tag, &[b"ab"]));
+        assert_ne!(tag, mac_of(&[7; 32], &[b"ab"]).unwrap());
+        assert!(secret(&[7; 31]).derive("one").is_err());
+        assert!(!format!("{one:?}").contains('7'));
     }
 
     #[test]
