@@ -42,6 +42,8 @@ mod limits;
 mod metadata;
 #[cfg_attr(not(feature = "more-algorithms"), path = "config/without_secrets.rs")]
 mod secrets;
+#[cfg_attr(not(feature = "shared"), path = "config/without_sharing.rs")]
+mod sharing;
 mod telling;
 mod tenants;
 #[cfg_attr(
@@ -73,9 +75,12 @@ pub(crate) use filter_state::{FilterState, Told};
 pub(crate) use identity_headers::{Chosen, Encoding, IdentityHeader, IdentityHeaders, Source};
 use issuers::{Issuers, MOST_TEMPLATES};
 pub(crate) use jwks::{KeySource, MOST_ORIGINS};
+#[cfg(feature = "shared")]
+pub(crate) use key_origin::push_part;
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
 pub(crate) use secrets::Secrets;
+pub(crate) use sharing::Sharing;
 pub(crate) use telling::Telling;
 
 /// Which decisions get a line in the log.
@@ -106,6 +111,8 @@ pub struct Config {
     /// Whether each decision is traced.
     pub(crate) trace: bool,
     pub(crate) limits: Limits,
+    /// How workers share what they fetched, if they do.
+    pub(crate) sharing: Option<Sharing>,
 }
 
 impl Config {
@@ -196,6 +203,12 @@ impl Config {
         lowers
     }
 
+    /// Whether workers are to share what they fetched: [`Guard::share_through`](crate::Guard::share_through). In a build without
+    /// that part: no, which lets the linker leave out what it needs.
+    pub const fn shares(&self) -> bool {
+        cfg!(feature = "shared") && self.sharing.is_some()
+    }
+
     /// The compiled routes.
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -244,6 +257,8 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
     let trace = document.optional("debug", |field| read_debug(&mut field.section()?));
     let host_crypto = document.optional("crypto", |field| read_crypto(&mut field.section()?));
     let limits = document.optional("limits", |field| limits::read(&mut field.section()?));
+    let sharing = document.field("shared").map(Field::hushed);
+    let sharing = sharing.and_then(|field| sharing::read(&mut field.section()?, environment));
     version?;
     let (identity_headers, forward_credential) = upstream;
     let anchors = anchors?;
@@ -261,6 +276,7 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
         host_crypto: host_crypto.unwrap_or(true),
         trace: trace.unwrap_or(false),
         limits: limits.unwrap_or_default(),
+        sharing,
     })
 }
 

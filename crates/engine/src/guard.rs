@@ -12,6 +12,8 @@ mod describe;
 mod fetch;
 mod hold;
 mod judge;
+#[cfg_attr(not(feature = "shared"), path = "guard/without_share.rs")]
+mod share;
 mod told;
 mod verify;
 
@@ -33,6 +35,8 @@ use crate::keys::IssuerKeys;
 use crate::metrics::{Count, Metrics, Series};
 use crate::notices::Notices;
 use crate::reason::Reason;
+#[cfg(feature = "shared")]
+use crate::sharing::Shared;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
 use crate::trace::Trace;
@@ -81,6 +85,9 @@ pub struct Guard {
     /// Whose keys a tick looks at first.
     next_due: usize,
     notices: Notices,
+    /// Where workers share key sets, if they do.
+    #[cfg(feature = "shared")]
+    shared: Option<Shared>,
     /// In the order of the policy's routes.
     route_names: Vec<Rc<str>>,
 }
@@ -110,6 +117,8 @@ impl Guard {
             keys,
             next_due: 0,
             notices: Notices::default(),
+            #[cfg(feature = "shared")]
+            shared: None,
             route_names: config
                 .policy
                 .routes()
@@ -128,7 +137,12 @@ impl Guard {
     }
 
     /// The first key fetches. Call once the host can make calls; what does not go out now, a tick sends later.
+    ///
+    /// INVARIANT: shared data is not read with the configuration. Who shares key sets makes the first fetches with the first tick.
     pub fn start(&mut self, now: UnixTime, rand: u128) -> Vec<Outgoing> {
+        if self.is_sharing() {
+            return Vec::new();
+        }
         self.tick(now, rand).calls
     }
 
@@ -164,12 +178,14 @@ impl Guard {
     pub fn tick(&mut self, now: UnixTime, rand: u128) -> Work {
         let now = self.clock.read_or_last(now);
         self.verifier.advance();
-        let mut woken = self.give_up_flights(now, rand);
+        let Work {
+            mut calls,
+            mut woken,
+        } = self.follow_others(now);
+        woken.extend(self.give_up_flights(now, rand));
         woken.extend(self.give_up_waiters(now));
-        Work {
-            calls: self.fetch_due(now, usize::MAX),
-            woken,
-        }
+        calls.extend(self.fetch_due(now, usize::MAX));
+        Work { calls, woken }
     }
 
     /// For hosts where no timer runs and a call belongs to the request in whose callback it is made: gives up what has

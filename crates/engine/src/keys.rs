@@ -12,6 +12,8 @@ use portcullis_jose::{Algorithm, KeyError, KeySet, MAX_CANDIDATES, PublicKey};
 use crate::config::KeySource;
 use crate::time::UnixTime;
 use feed::is_same;
+#[cfg(feature = "shared")]
+pub(crate) use feed::jittered;
 pub(crate) use feed::{Feed, Life, Route};
 
 /// Why there are no keys to verify with.
@@ -159,8 +161,8 @@ impl IssuerKeys {
         self.feeds.iter().any(Feed::is_failing)
     }
 
-    /// Takes a fetched set into use, and gives the keys that left with the old one. `max_age` is what the issuer said
-    /// about how long it is fresh.
+    /// Takes a set into use that was fetched at `now`, and gives the keys that left with the old one. `max_age` is what the issuer
+    /// said about how long it is fresh.
     pub(crate) fn load(
         &mut self,
         feed: usize,

@@ -2,7 +2,8 @@
 //!
 //! An adapter owns one [`Guard`] per configuration and calls, in this order:
 //!
-//! 1. [`Config::parse`] and [`Guard::new`]; [`Guard::start`] gives the first key fetches.
+//! 1. [`Config::parse`] and [`Guard::new`], where workers share key sets [`Guard::share_through`]; [`Guard::start`] gives the
+//!    first key fetches.
 //! 2. For each request [`Guard::begin`]. Its [`Step`] says what to do: apply a [`Forward`] or a [`Shadow`], send a [`Reject`] or a
 //!    [`LocalAnswer`], or pause (`Call`, `Wait`) and keep the [`Pending`].
 //! 3. When a reply comes, [`Guard::complete`]; it and [`Guard::tick`] name further calls and the waiters to
@@ -25,7 +26,7 @@
 //! - `more-algorithms`, of `portcullis-jose`: every algorithm beyond RS256, ES256 and EdDSA, shared secrets among them
 //! - `conditions`, `credentials` and `yaml`, of `portcullis-policy`: `when`, credentials of one's own, documents in YAML
 //!
-//! Nothing here uses shared data yet, so the calls take no store.
+//! `shared`: [`Guard::share_through`] a store key sets are fetched once for all workers of a proxy.
 
 mod answer;
 mod budget;
@@ -56,6 +57,9 @@ mod reason;
 mod refusal;
 mod reject;
 mod shadow;
+mod shared_store;
+#[cfg(feature = "shared")]
+mod sharing;
 mod step;
 #[cfg_attr(
     not(feature = "answers"),
@@ -87,5 +91,6 @@ pub use portcullis_policy::{Enforcement, Problem, Problems};
 pub use reason::{Blame, Reason, Verdict};
 pub use reject::Reject;
 pub use shadow::Shadow;
+pub use shared_store::{Found, SharedStore, Version, Written};
 pub use step::{Pending, Step};
 pub use time::UnixTime;

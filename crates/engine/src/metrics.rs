@@ -82,6 +82,18 @@ events! {
     MetadataOrigin = "discovery.origin_unknown";
     /// A fetch was started because a token named an unknown key.
     KeysUnknownKid = "keys.refetch.unknown_kid";
+    /// A key set that another worker fetched was taken into use (`shared`).
+    SharedTaken = "shared.taken";
+    /// A key set was fetched and put into shared data for other workers.
+    SharedPublished = "shared.published";
+    /// Another worker was fetching a key set, and this one waited for it.
+    SharedAwaited = "shared.awaited";
+    /// What shared data had was refused: no guard with this secret wrote it there. It was fetched instead.
+    SharedRefused = "shared.refused";
+    /// What shared data had was left: it is older than it may be, or than what this worker has.
+    SharedOutdated = "shared.outdated";
+    /// Shared data did not take what was written, or others were always faster.
+    SharedUnwritten = "shared.unwritten";
     /// A request began to wait.
     WaitStarted = "wait.started";
     /// A waiting request was woken by a reply.

@@ -21,6 +21,12 @@ impl Notices {
         self.push(issuer, "its metadata is refused", why.message());
     }
 
+    /// INVARIANT: the same.
+    #[cfg(feature = "shared")]
+    pub(crate) fn sharing(&mut self, issuer: &str, what: &'static str, why: &'static str) {
+        self.push(issuer, what, why);
+    }
+
     fn push(&mut self, issuer: &str, what: &str, why: &str) {
         if self.lines.len() >= MOST {
             return;

@@ -29,6 +29,19 @@ pub(crate) enum Hop {
     Metadata,
     /// The keys.
     Keys,
+    /// Nothing: another worker has made the call, and each tick looks whether it has come to anything.
+    Another(Want),
+}
+
+/// What keys are wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Want {
+    /// It is time to fetch them anew.
+    Fresh,
+    /// A request has none that it can use.
+    Usable,
+    /// A request has a `kid` that none of them has.
+    Newer,
 }
 
 /// A fetch under way.
@@ -68,6 +81,17 @@ impl Flights {
 
     pub(crate) fn end(&mut self, id: FlightId) -> Option<Flight> {
         self.list.remove(&id)
+    }
+
+    /// Those that another worker makes.
+    pub(crate) fn of_others(&self) -> Vec<(FlightId, FeedId, Want)> {
+        let flights = self.list.iter();
+        flights
+            .filter_map(|(id, flight)| match flight.hop {
+                Hop::Another(want) => Some((*id, flight.feed, want)),
+                Hop::Metadata | Hop::Keys => None,
+            })
+            .collect()
     }
 
     pub(crate) fn of_feed(&self, feed: FeedId) -> Option<(FlightId, Flight)> {

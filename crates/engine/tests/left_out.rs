@@ -91,6 +91,16 @@ fn answers() {
 }
 
 #[test]
+fn sharing() {
+    let secret = json!({"dangerous_inline_secret": "0123456789abcdef0123456789abcdef"});
+    holds(
+        cfg!(feature = "shared"),
+        &document(&jwks(), &json!({"shared": secret})),
+        "shared: lets workers share what they fetched, and this build cannot",
+    );
+}
+
+#[test]
 fn several_key_sets_and_shadow_mode_are_in_every_build() {
     let keys = json!({"jwks": {"uris": [
         {"uri": "https://login.example.com/1", "cluster": "idp"},

@@ -160,6 +160,60 @@ impl WellKnown {
     }
 }
 
+#[cfg(feature = "shared")]
+impl KeyOrigin {
+    /// Everything that tells this key set from others, as bytes: where it comes from and how long it counts. Two that differ in
+    /// anything share nothing: so a document that changes how long keys count fetches them anew.
+    pub(crate) fn write_identity(&self, into: &mut Vec<u8>) {
+        match &self.way {
+            Way::Straight(target) => {
+                push_part(into, b"straight");
+                target.write_identity(into);
+            }
+            Way::Discovered(discovery) => {
+                push_part(into, b"discovered");
+                discovery.document.write_identity(into);
+                for (origin, cluster) in &discovery.destinations {
+                    push_part(into, origin.as_bytes());
+                    push_part(into, cluster.as_bytes());
+                }
+                let http: &[u8] = match discovery.http {
+                    Http::Loopback => b"loopback",
+                    Http::Anywhere => b"anywhere",
+                };
+                push_part(into, http);
+            }
+        }
+        let Timing {
+            timeout,
+            refresh,
+            cooldown,
+            stale,
+        } = self.timing;
+        for span in [timeout, refresh, cooldown, stale] {
+            push_part(into, &span.as_nanos().to_be_bytes());
+        }
+    }
+}
+
+#[cfg(feature = "shared")]
+impl Target {
+    fn write_identity(&self, into: &mut Vec<u8>) {
+        push_part(into, self.cluster.as_bytes());
+        for (name, value) in &*self.request {
+            push_part(into, name.as_bytes());
+            push_part(into, value.as_bytes());
+        }
+    }
+}
+
+/// Appends a part so that nobody can take its end for another place.
+#[cfg(feature = "shared")]
+pub(crate) fn push_part(into: &mut Vec<u8>, part: &[u8]) {
+    into.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+    into.extend_from_slice(part);
+}
+
 impl KeyOrigin {
     /// Every cluster that it may call.
     pub(crate) fn clusters(&self) -> impl Iterator<Item = &str> {

@@ -104,6 +104,16 @@ pub(super) fn read(
 
 fn read_one(section: &mut Section<'_>, environment: &dyn Environment) -> Option<SecretKey> {
     let kid = section.optional("kid", Field::non_empty_text);
+    read_secret(section, "value", kid, environment).map(|(key, _)| key)
+}
+
+/// A secret from the variable that the field `name` names, or inline, and where it stands.
+pub(super) fn read_secret<'d>(
+    section: &mut Section<'d>,
+    name: &'static str,
+    kid: Option<&str>,
+    environment: &dyn Environment,
+) -> Option<(SecretKey, Field<'d>)> {
     let encoding = section.optional("encoding", |field| {
         field.one_of(&[
             ("text", SecretEncoding::Text),
@@ -111,7 +121,7 @@ fn read_one(section: &mut Section<'_>, environment: &dyn Environment) -> Option<
             ("base64url", SecretEncoding::Base64url),
         ])
     });
-    let value = section.field("value");
+    let value = section.field(name);
     let inline = section.field("dangerous_inline_secret");
     let (field, written) = match (value, inline) {
         (Some(field), None) => {
@@ -123,16 +133,18 @@ fn read_one(section: &mut Section<'_>, environment: &dyn Environment) -> Option<
             (field, written)
         }
         (None, None) => {
-            section.problem("wants a `value`: the variable that holds the secret, `${env:NAME}`");
+            section.problem(format!(
+                "wants a `{name}`: the variable that holds the secret, `${{env:NAME}}`"
+            ));
             return None;
         }
         (Some(_), Some(field)) => {
-            field.problem("a secret is a `value` or inline, not both");
+            field.problem(format!("a secret is a `{name}` or inline, not both"));
             return None;
         }
     };
     match SecretKey::read(kid, written, encoding.unwrap_or_default()) {
-        Ok(key) => Some(key),
+        Ok(key) => Some((key, field)),
         Err(error) => {
             field.problem(error.to_string());
             None

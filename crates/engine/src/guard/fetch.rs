@@ -5,22 +5,34 @@ use std::time::Duration;
 
 use portcullis_jose::{IssuerMetadata, KeySet, KeySetLimits};
 
+use super::share::Look;
 use super::{Guard, Work};
 use crate::call::{Call, FlightId, Outgoing, Reply, WaiterId};
 use crate::config::{Target, Undiscovered};
 use crate::credential::trim;
-use crate::keys::Route;
+use crate::keys::{Feed, Route};
 use crate::metrics::Count;
 use crate::time::UnixTime;
-use crate::waiting::{FeedId, Flight, Hop};
+use crate::waiting::{FeedId, Flight, Hop, Want};
 
 /// How much longer than the host the guard waits for a reply before it gives a flight up.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// How many key sets a tick looks for in shared data at most: a big one takes a few hundred microseconds.
+const MOST_LOOKS: usize = 8;
 
 impl Guard {
+    pub(super) fn feed(&self, feed: FeedId) -> Option<&Feed> {
+        self.keys.get(feed.issuer)?.feeds().get(feed.feed)
+    }
+
+    pub(super) fn feed_mut(&mut self, feed: FeedId) -> Option<&mut Feed> {
+        self.keys.get_mut(feed.issuer)?.feed_mut(feed.feed)
+    }
+
     /// Starts a fetch of one of an issuer's key sets. `None` if it stands in the document.
     pub(super) fn start_fetch(&mut self, feed: FeedId, now: UnixTime) -> Option<(FlightId, Call)> {
-        let keys = self.keys.get(feed.issuer)?.feeds().get(feed.feed)?;
+        let keys = self.feed(feed)?;
         let (hop, target) = match keys.route(now)? {
             Route::Metadata(target) => (Hop::Metadata, target),
             Route::Keys(target) => (Hop::Keys, target),
@@ -35,15 +47,14 @@ impl Guard {
         target: Target,
         now: UnixTime,
     ) -> Option<(FlightId, Call)> {
-        let keys = self.keys.get(feed.issuer)?;
-        let timeout = keys.feeds().get(feed.feed)?.origin()?.timing.timeout;
+        let timeout = self.feed(feed)?.origin()?.timing.timeout;
         let call = Call {
             cluster: target.cluster,
             headers: target.request,
             timeout,
             max_body: match hop {
                 Hop::Metadata => IssuerMetadata::MOST_BYTES,
-                Hop::Keys => self.key_set_limits(feed).bytes,
+                Hop::Keys | Hop::Another(_) => self.key_set_limits(feed).bytes,
             },
         };
         let flight = self.flights.start(Flight {
@@ -57,7 +68,7 @@ impl Guard {
 
     /// What one key set may be. The sets of one issuer share what one set may be, in equal parts: so none can take
     /// another's, whichever comes first.
-    fn key_set_limits(&self, feed: FeedId) -> KeySetLimits {
+    pub(super) fn key_set_limits(&self, feed: FeedId) -> KeySetLimits {
         let whole = KeySetLimits::default();
         let sets = self
             .keys
@@ -75,13 +86,22 @@ impl Guard {
     /// that were left out come first then, so that no issuer waits for ever behind others that fail.
     pub(super) fn fetch_due(&mut self, now: UnixTime, most: usize) -> Vec<Outgoing> {
         let mut calls = Vec::new();
+        let mut looks = if self.is_sharing() {
+            MOST_LOOKS
+        } else {
+            usize::MAX
+        };
         let (first, count) = (self.next_due, self.keys.len());
         for step in 0..count {
             let issuer = first.saturating_add(step).checked_rem(count).unwrap_or(0);
             for feed in self.due_of(issuer, now) {
-                if !self.flights.has_room_ahead() || calls.len() >= most {
+                if !self.flights.has_room_ahead() || calls.len() >= most || looks == 0 {
                     self.next_due = issuer;
                     return calls;
+                }
+                looks = looks.saturating_sub(1);
+                if self.look(feed, Want::Fresh, now) != Look::Fetch {
+                    continue;
                 }
                 if let Some((flight, call)) = self.start_fetch(feed, now) {
                     calls.push(Outgoing { flight, call });
@@ -104,6 +124,32 @@ impl Guard {
             .collect()
     }
 
+    /// Looks what became of the fetches of other workers that requests wait for here.
+    pub(super) fn follow_others(&mut self, now: UnixTime) -> Work {
+        let mut work = Work::default();
+        for (id, feed, want) in self.flights.of_others() {
+            match self.look(feed, want, now) {
+                Look::Follow => continue,
+                Look::Taken | Look::Cooling => {}
+                // It is our turn now. Who waits waits on.
+                Look::Fetch => {
+                    if let Some((next, call)) = self.start_fetch(feed, now) {
+                        if want == Want::Newer {
+                            self.note_forced(feed, now);
+                        }
+                        self.flights.end(id);
+                        self.waiters.follow(id, next);
+                        work.calls.push(Outgoing { flight: next, call });
+                        continue;
+                    }
+                }
+            }
+            self.flights.end(id);
+            work.woken.extend(self.wake(id));
+        }
+        work
+    }
+
     pub(super) fn take_reply(
         &mut self,
         id: FlightId,
@@ -121,6 +167,8 @@ impl Guard {
                 self.load_reply(flight.feed, now, rand, reply);
                 None
             }
+            // No call was made for it here, so this is no reply.
+            Hop::Another(_) => None,
         };
         match next {
             // Who waits for keys waits on. INVARIANT: once, as no metadata leads to metadata.
@@ -177,6 +225,7 @@ impl Guard {
             Err(count) => {
                 feed.fail(now, rand);
                 self.metrics.count(count);
+                self.end_lease(flight.feed, now);
                 None
             }
         }
@@ -184,32 +233,46 @@ impl Guard {
 
     fn load_reply(&mut self, feed: FeedId, now: UnixTime, rand: u64, reply: Reply<'_>) {
         let limits = self.key_set_limits(feed);
-        let Some(keys) = self.keys.get_mut(feed.issuer) else {
-            return;
-        };
         let read = body_of(reply, limits.bytes).and_then(|(headers, body)| {
             match KeySet::parse(body, &limits) {
-                Ok(set) => Ok((set, max_age(headers))),
+                Ok(set) => Ok((set, max_age(headers), body)),
                 Err(_) => Err(Count::KeysMalformed),
             }
         });
         match read {
-            Ok((set, max_age)) => {
-                let left = keys.load(feed.feed, set, max_age, now, rand);
-                // In this order: a key that only changed its `kid` is announced again after it was forgotten.
-                left.iter().for_each(|key| self.verifier.forget(key));
-                keys.all().for_each(|key| self.verifier.prepare(key));
-                self.verifier.advance();
+            Ok((set, max_age, body)) => {
+                self.use_set(feed, set, max_age, now, rand);
                 self.metrics.count(Count::KeysLoaded);
+                self.publish(feed, body, max_age, now);
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.
             Err(count) => {
-                if let Some(feed) = keys.feed_mut(feed.feed) {
+                if let Some(feed) = self.feed_mut(feed) {
                     feed.fail(now, rand);
                 }
                 self.metrics.count(count);
+                self.end_lease(feed, now);
             }
         }
+    }
+
+    /// Takes a set into use that was fetched at `fetched`.
+    pub(super) fn use_set(
+        &mut self,
+        feed: FeedId,
+        set: KeySet,
+        max_age: Option<Duration>,
+        fetched: UnixTime,
+        rand: u64,
+    ) {
+        let Some(keys) = self.keys.get_mut(feed.issuer) else {
+            return;
+        };
+        let left = keys.load(feed.feed, set, max_age, fetched, rand);
+        // In this order: a key that only changed its `kid` is announced again after it was forgotten.
+        left.iter().for_each(|key| self.verifier.forget(key));
+        keys.all().for_each(|key| self.verifier.prepare(key));
+        self.verifier.advance();
     }
 
     pub(super) fn wake(&mut self, id: FlightId) -> Vec<WaiterId> {

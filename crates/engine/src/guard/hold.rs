@@ -1,6 +1,7 @@
 //! Pausing a request until keys come: one fetch of a key set for all who need it, bounded in number, bytes and time.
 
 use super::Guard;
+use super::share::Look;
 use super::verify::{Missing, Need};
 use crate::call::FlightId;
 use crate::config::MOST_ORIGINS;
@@ -11,7 +12,7 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::step::{Pending, Step};
 use crate::time::UnixTime;
-use crate::waiting::FeedId;
+use crate::waiting::{FeedId, Flight, Hop};
 
 /// How long and how often a request may still wait.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,16 @@ impl Patience {
         1_u8.checked_shl(shift).unwrap_or(0)
     }
 
+    /// Another worker brought keys, and it did not wait. INVARIANT: that happens twice for a key set at most.
+    fn note_taken(&mut self, feed: usize) {
+        let bit = Self::bit(feed);
+        if self.joined & bit == 0 {
+            self.joined |= bit;
+        } else {
+            self.spent |= bit;
+        }
+    }
+
     fn allows(self, feed: usize, what: Missing) -> bool {
         let bit = Self::bit(feed);
         bit & self.spent == 0 && (bit & self.joined == 0 || matches!(what, Missing::Newer))
@@ -59,6 +70,15 @@ impl Patience {
 enum Way {
     Join(FlightId, UnixTime),
     Fetch,
+    /// Another worker fetches.
+    Follow,
+}
+
+/// What was found out about that.
+enum Found {
+    Way(FeedId, Way),
+    /// Another worker has brought keys meanwhile.
+    Keys(FeedId),
 }
 
 impl Guard {
@@ -81,9 +101,15 @@ impl Guard {
             .iter()
             .map(Token::heap_bytes)
             .fold(passage.heap_bytes(), usize::saturating_add);
-        let way = self.way_to_keys(&passage, need, now, patience, paused_bytes);
-        let (feed, way) = match way {
-            Ok(found) => found,
+        let (feed, way) = match self.find_keys(&passage, need, now, patience, paused_bytes) {
+            Ok(Found::Way(feed, way)) => (feed, way),
+            Ok(Found::Keys(feed)) => {
+                if let Some(token) = tokens.iter_mut().nth(place) {
+                    token.patience.note_taken(feed.feed);
+                }
+                // Its source is known.
+                return self.judge_tokens(passage, tokens, now, &|| None);
+            }
             Err(refusal) => {
                 if need.what == Missing::Newer && !patience.is_fresh() {
                     // The key that it made us fetch is not there.
@@ -112,6 +138,17 @@ impl Guard {
             Way::Join(flight, _) => {
                 patience.spent |= bit;
                 (flight, None)
+            }
+            // What it brings may be older than the key.
+            Way::Follow => {
+                patience.joined |= bit;
+                let flight = Flight {
+                    feed,
+                    hop: Hop::Another(need.what.wants()),
+                    began: UnixTime::default(),
+                    deadline: UnixTime::from_nanos(u64::MAX),
+                };
+                (self.flights.start(flight), None)
             }
             Way::Fetch => match self.start_fetch(feed, now) {
                 Some((flight, call)) => {
@@ -159,6 +196,33 @@ impl Guard {
                 deadline,
                 pending,
             },
+        }
+    }
+
+    /// As [`Guard::way_to_keys`], and asks other workers before anything is fetched.
+    fn find_keys(
+        &mut self,
+        passage: &Passage,
+        need: &Need,
+        now: UnixTime,
+        patience: Patience,
+        bytes: usize,
+    ) -> Result<Found, Refusal> {
+        // INVARIANT: a key set that cools is not found again, so that this ends.
+        for _ in 0..MOST_ORIGINS {
+            match self.way_to_keys(passage, need, now, patience, bytes)? {
+                (feed, Way::Fetch) => match self.look(feed, need.what.wants(), now) {
+                    Look::Fetch => return Ok(Found::Way(feed, Way::Fetch)),
+                    Look::Follow => return Ok(Found::Way(feed, Way::Follow)),
+                    Look::Taken => return Ok(Found::Keys(feed)),
+                    Look::Cooling => {}
+                },
+                (feed, way) => return Ok(Found::Way(feed, way)),
+            }
+        }
+        match self.way_to_keys(passage, need, now, patience, bytes)? {
+            (_, Way::Fetch) => Err(Reason::StateMissing.into()),
+            (feed, way) => Ok(Found::Way(feed, way)),
         }
     }
 
@@ -242,10 +306,9 @@ impl Guard {
         }
     }
 
-    fn note_forced(&mut self, feed: FeedId, now: UnixTime) {
+    pub(super) fn note_forced(&mut self, feed: FeedId, now: UnixTime) {
         self.metrics.count(Count::KeysUnknownKid);
-        let keys = self.keys.get_mut(feed.issuer);
-        if let Some(feed) = keys.and_then(|keys| keys.feed_mut(feed.feed)) {
+        if let Some(feed) = self.feed_mut(feed) {
             feed.note_forced(now);
         }
     }

@@ -196,7 +196,7 @@ impl Guard {
     }
 
     /// Verifies every token: INVARIANT: one that is bad refuses the request, whichever others would do.
-    fn judge_tokens(
+    pub(super) fn judge_tokens(
         &mut self,
         mut passage: Passage,
         mut tokens: Tokens<'_>,

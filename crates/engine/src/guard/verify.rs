@@ -19,6 +19,7 @@ use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::time::UnixTime;
 use crate::verified::Verified;
+use crate::waiting::Want;
 
 /// What became of a credential.
 pub(super) enum Verification {
@@ -44,6 +45,16 @@ pub(super) enum Missing {
     All(NoKeys),
     /// Perhaps a newer key: no set that we have knows the token's `kid`.
     Newer,
+}
+
+impl Missing {
+    /// What a fetch has to bring.
+    pub(super) const fn wants(self) -> Want {
+        match self {
+            Self::All(_) => Want::Usable,
+            Self::Newer => Want::Newer,
+        }
+    }
 }
 
 impl Guard {

@@ -29,6 +29,12 @@ pub(crate) struct Feed {
     last_forced: Option<UnixTime>,
     /// Where metadata says that the set is, and until when that is believed.
     located: Option<(Target, UnixTime)>,
+    /// When the set in use was fetched, by whichever worker.
+    #[cfg(feature = "shared")]
+    fetched: Option<UnixTime>,
+    /// Until when another worker's fetch is waited for.
+    #[cfg(feature = "shared")]
+    patience: Option<UnixTime>,
 }
 
 /// What a cached identity knows of the key that verified it.
@@ -91,6 +97,10 @@ impl Feed {
             failures: 0,
             last_forced: None,
             located: None,
+            #[cfg(feature = "shared")]
+            fetched: None,
+            #[cfg(feature = "shared")]
+            patience: None,
         }
     }
 
@@ -102,6 +112,10 @@ impl Feed {
             failures: 0,
             last_forced: None,
             located: None,
+            #[cfg(feature = "shared")]
+            fetched: None,
+            #[cfg(feature = "shared")]
+            patience: None,
         }
     }
 
@@ -172,6 +186,31 @@ impl Feed {
         self.last_forced = Some(now);
     }
 
+    /// When a fetch was last started because of an unknown `kid`.
+    #[cfg(feature = "shared")]
+    pub(crate) const fn last_forced(&self) -> Option<UnixTime> {
+        self.last_forced
+    }
+
+    /// When the set in use was fetched. `None` for keys from the document.
+    #[cfg(feature = "shared")]
+    pub(crate) const fn fetched_at(&self) -> Option<UnixTime> {
+        self.fetched
+    }
+
+    /// Until when another worker's fetch is waited for: `until`, unless that was said before. Whether it was not.
+    #[cfg(feature = "shared")]
+    pub(crate) fn patience(&mut self, until: UnixTime) -> (UnixTime, bool) {
+        let is_new = self.patience.is_none();
+        (*self.patience.get_or_insert(until), is_new)
+    }
+
+    /// Waits for nobody any more.
+    #[cfg(feature = "shared")]
+    pub(crate) const fn end_patience(&mut self) {
+        self.patience = None;
+    }
+
     /// What to ask for first in a fetch that begins now. `None` for keys from the document.
     pub(crate) fn route(&self, now: UnixTime) -> Option<Route> {
         let origin = self.origin.as_ref()?;
@@ -193,7 +232,7 @@ impl Feed {
         }
     }
 
-    /// Takes a fetched set into use, and gives the keys that left with the old one.
+    /// Takes a set into use that was fetched at `now`, and gives the keys that left with the old one.
     pub(super) fn load(
         &mut self,
         set: KeySet,
@@ -210,6 +249,10 @@ impl Feed {
         let until = now.after(timing.refresh.saturating_add(timing.stale));
         let (loaded, left) = Loaded::new(set, until, self.loaded.take());
         self.loaded = Some(loaded);
+        #[cfg(feature = "shared")]
+        {
+            self.fetched = Some(now);
+        }
         self.failures = 0;
         // Between 80 and 100 % of the time: workers that started together do not come together.
         self.next_fetch = Some(now.after(jittered(refresh, 80, rand)));
@@ -292,7 +335,7 @@ pub(super) fn is_same(a: &PublicKey, b: &PublicKey) -> bool {
 }
 
 /// Between `from_percent` and 100 % of `span`.
-fn jittered(span: Duration, from_percent: u32, rand: u64) -> Duration {
+pub(crate) fn jittered(span: Duration, from_percent: u32, rand: u64) -> Duration {
     let least = span
         .saturating_mul(from_percent)
         .checked_div(100)

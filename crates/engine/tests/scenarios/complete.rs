@@ -7,6 +7,8 @@ use portcullis_engine::{Count, Reason, Reply, RequestHead, Series, UnixTime};
 use serde_json::{Value, json};
 
 use crate::mint::{forged, key};
+use crate::sharing::proxy::Proxy;
+use crate::sharing::store::{Mood, Store};
 use crate::world::{DAWN, ISSUER, World, document, get, with};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -230,6 +232,34 @@ fn discovery(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn sharing(seen: &mut Seen) {
+    let good = key("a", 1);
+    let document = crate::sharing::proxy::sharing();
+    let mut proxy = Proxy::new(&document, 2);
+    proxy.tick();
+    proxy.answer_all(&[&good]);
+    proxy.pass(SECOND);
+    let record = proxy.store.all();
+    let disturbances: [&dyn Fn(&Store); 3] = [
+        &|store| store.set_mood(Mood::Full),
+        &|store| {
+            store.set_mood(Mood::Good);
+            store.put(&record);
+        },
+        &|store| store.spoil(Vec::clear),
+    ];
+    for disturb in disturbances {
+        disturb(&proxy.store);
+        for _ in 0..700 {
+            proxy.pass(SECOND);
+            proxy.answer_all(&[&good]);
+        }
+    }
+    for world in proxy.workers {
+        seen.take(world);
+    }
+}
+
 fn floods(seen: &mut Seen) {
     let good = key("a", 1);
     let limits = json!({"limits": {
@@ -282,7 +312,7 @@ fn pages(seen: &mut Seen) {
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
     for story in [
-        heads, tokens, issuers, migration, keys, discovery, floods, logins, pages,
+        heads, tokens, issuers, migration, keys, discovery, sharing, floods, logins, pages,
     ] {
         story(&mut seen);
     }

@@ -16,7 +16,12 @@ mod answers;
 mod cached;
 mod clock;
 // Some of the reasons and counters are those of parts that a build may leave out.
-#[cfg(all(feature = "answers", feature = "conditions", feature = "discovery"))]
+#[cfg(all(
+    feature = "answers",
+    feature = "conditions",
+    feature = "discovery",
+    feature = "shared"
+))]
 mod complete;
 mod config;
 #[cfg(feature = "discovery")]
@@ -33,6 +38,8 @@ mod rotation;
 mod several;
 mod several_sets;
 mod shadow;
+#[cfg(feature = "shared")]
+mod sharing;
 #[cfg(feature = "answers")]
 mod telling;
 #[cfg(feature = "tenants")]

@@ -161,17 +161,27 @@ impl World {
         wakes_others: bool,
         verifier: Box<dyn Verifier>,
     ) -> Self {
+        Self::seeded(document, wakes_others, verifier, 1)
+    }
+
+    /// `seed`: what tells this worker from others.
+    pub(crate) fn seeded(
+        document: &Value,
+        wakes_others: bool,
+        verifier: Box<dyn Verifier>,
+        seed: u64,
+    ) -> Self {
         let config = Config::parse(document.to_string().as_bytes())
             .unwrap_or_else(|problems| panic!("{problems}"));
         let options = GuardOptions {
             built_at: UnixTime::from_secs(DAWN - 86_400),
-            seed: 7,
+            seed,
             wakes_others,
         };
         Self {
             guard: Guard::new(config, options, verifier),
             now: UnixTime::from_secs(DAWN),
-            rand: 1,
+            rand: seed.into(),
             calls: Vec::new(),
             calls_made: 0,
             paused: BTreeMap::new(),
