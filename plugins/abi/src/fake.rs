@@ -3,6 +3,7 @@
 //! Each thread has one. [`Vm::start`] resets it.
 
 mod foreign;
+mod shared_data;
 mod vm;
 
 use std::cell::RefCell;
@@ -94,6 +95,10 @@ pub struct FakeHost {
     pub foreign: BTreeMap<&'static str, FakeFunction>,
     /// Names of the foreign functions asked for, in order.
     pub foreign_calls: Vec<String>,
+    /// Shared data: values and their compare-and-swap numbers.
+    pub shared_data: BTreeMap<String, (Vec<u8>, u32)>,
+    /// How often shared data was read.
+    pub shared_reads: usize,
     /// Says "ok" to every context and changes nothing, as ngx_wasm and APISIX do.
     pub ignores_effective_context: bool,
     /// Calls back into the module during `send_local_response`, as a host may.
@@ -101,6 +106,7 @@ pub struct FakeHost {
     reply: Option<(Vec<Header>, Vec<u8>)>,
     roots: Vec<u32>,
     current: u32,
+    last_cas: u32,
 }
 
 thread_local! {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::dispatch::VmFacts;
 use crate::foreign::ForeignFunction;
 use crate::pairs::{self, Pair};
+use crate::shared_data::SharedData;
 use crate::stream::{Entered, StreamId};
 use crate::{HostError, sys};
 
@@ -234,6 +235,12 @@ impl<'vm> Host<'vm> {
     #[must_use]
     pub fn foreign_function(&self, name: &'static str) -> Option<ForeignFunction> {
         self.can_wake_others().then_some(ForeignFunction::new(name))
+    }
+
+    /// What all VMs of this `vm_id` share. Others may have the same `vm_id`: nothing in it can be believed.
+    #[must_use]
+    pub const fn shared_data(&self) -> SharedData {
+        SharedData::new()
     }
 
     /// What `find_out` finds out about the host, once in a VM: all root contexts of the VM share the value.

@@ -29,6 +29,7 @@ mod host;
 mod memory;
 mod pairs;
 mod plugin;
+mod shared_data;
 mod status;
 mod stream;
 mod sys;
@@ -38,6 +39,7 @@ pub use foreign::ForeignFunction;
 pub use host::{CallToken, Host, HttpCall, LogLevel, MetricId, MetricKind, UnixNanos, Variable};
 pub use pairs::{HeaderPairs, Pair};
 pub use plugin::{Action, BodyError, CallReply, Plugin};
+pub use shared_data::SharedData;
 pub use status::HostError;
 pub use stream::{Entered, LocalResponse, Stream, StreamId};
 

@@ -4,7 +4,7 @@
 //! kept here as an ordinary `Vec`, found again by its address, so that no pointer given by the host is ever trusted: an
 //! address that was not lent, or a length beyond what was lent, is [`HostError::Malformed`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use crate::HostError;
 
@@ -17,6 +17,16 @@ const BLOCKS_LIMIT: usize = 8;
 
 thread_local! {
     static LENT: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static LIMIT: Cell<usize> = const { Cell::new(BLOCK_LIMIT) };
+}
+
+/// Makes a host call during which no block over `most` bytes is lent. Linear memory never shrinks, so what strangers can make the
+/// host hand over has to be refused before it is copied.
+pub(crate) fn within<R>(most: usize, call: impl FnOnce() -> R) -> R {
+    let before = LIMIT.replace(most.min(BLOCK_LIMIT));
+    let answer = call();
+    LIMIT.set(before);
+    answer
 }
 
 /// Lends the host `size` bytes; null when that is too much, which the host reports as a failed call.
@@ -25,7 +35,7 @@ pub(crate) fn lend(size: usize) -> *mut u8 {
         let Ok(mut lent) = lent.try_borrow_mut() else {
             return std::ptr::null_mut();
         };
-        if size > BLOCK_LIMIT || lent.len() >= BLOCKS_LIMIT {
+        if size > LIMIT.get() || lent.len() >= BLOCKS_LIMIT {
             return std::ptr::null_mut();
         }
         let mut block = Vec::new();
@@ -75,7 +85,7 @@ pub(crate) fn release() {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK_LIMIT, BLOCKS_LIMIT, lend, release, take};
+    use super::{BLOCK_LIMIT, BLOCKS_LIMIT, lend, release, take, within};
     use crate::HostError;
 
     #[test]
@@ -100,6 +110,19 @@ mod tests {
         let address = lend(8);
         assert_eq!(take(address.wrapping_add(1), 1), Err(HostError::Malformed));
         assert_eq!(take(lend(8), usize::MAX), Err(HostError::Malformed));
+    }
+
+    #[test]
+    fn a_call_can_bound_what_is_lent_to_it() {
+        within(16, || {
+            assert!(lend(17).is_null());
+            assert!(!lend(16).is_null());
+            assert!(within(usize::MAX, || lend(BLOCK_LIMIT + 1)).is_null());
+            assert!(lend(17).is_null());
+        });
+        release();
+        assert!(!lend(17).is_null());
+        release();
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::document::unwrapped;
 use crate::environment::HostEnvironment;
 use crate::meters::Meters;
 use crate::random::RandomPool;
+use crate::shared::share;
 use crate::signatures::Signatures;
 use crate::view::{self, View};
 
@@ -122,7 +123,8 @@ impl TokenGuard {
         let signatures = Signatures::find(host, config.allows_host_crypto(), |algorithm| {
             config.names_algorithm(algorithm)
         });
-        let guard = Guard::new(config, options, Box::new(signatures.clone()));
+        let mut guard = Guard::new(config, options, Box::new(signatures.clone()));
+        share(&mut guard, host, has_timer && wakes_others);
         if !has_timer {
             guard.work_ahead();
         }

@@ -15,6 +15,7 @@ mod environment;
 mod host_crypto;
 mod meters;
 mod random;
+mod shared;
 mod signatures;
 mod view;
 mod waiting;

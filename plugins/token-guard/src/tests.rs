@@ -4,6 +4,8 @@
 mod bound;
 mod chaos;
 mod host_crypto;
+#[cfg(feature = "shared")]
+mod shared;
 
 use portcullis_abi::Action;
 use portcullis_abi::fake::{FakeResponse, Vm};

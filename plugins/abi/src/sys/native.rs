@@ -101,3 +101,11 @@ pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec
     let function = with(|host| host.on_call_foreign_function(name))?;
     function(arguments).map_err(HostError::of_status)
 }
+
+pub(crate) fn shared_data(key: &[u8], most: usize) -> Result<(Vec<u8>, u32), HostError> {
+    with(|host| host.on_shared_data(key, most))
+}
+
+pub(crate) fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> u32 {
+    with(|host| host.on_set_shared_data(key, value, cas))
+}

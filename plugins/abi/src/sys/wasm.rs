@@ -69,6 +69,20 @@ unsafe extern "C" {
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        cas: u32,
+    ) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -272,4 +286,21 @@ pub(crate) fn call_foreign_function(name: &[u8], arguments: &[u8]) -> Result<Vec
             size,
         )
     })
+}
+
+pub(crate) fn shared_data(key: &[u8], most: usize) -> Result<(Vec<u8>, u32), HostError> {
+    let mut cas = 0;
+    let value = memory::within(most, || {
+        // SAFETY: one live slice to read, and a live, exclusive `u32` to which the host writes four bytes; the other
+        // out-parameters as in `buffer_bytes`.
+        buffer(|data, size| unsafe {
+            proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas)
+        })
+    })?;
+    Ok((value, cas))
+}
+
+pub(crate) fn set_shared_data(key: &[u8], value: &[u8], cas: u32) -> u32 {
+    // SAFETY: addresses and lengths of two live slices, which the host only reads.
+    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) }
 }
