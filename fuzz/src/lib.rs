@@ -8,6 +8,7 @@ pub mod engine_operations;
 pub mod key_set;
 pub mod metadata;
 pub mod policy_document;
+pub mod shared_data;
 pub mod signatures;
 
 /// The files of `corpus/<target>`, by name.

@@ -13,11 +13,12 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The targets, each a file of `fuzz/fuzz_targets` whose body is a function of the fuzz library.
-pub(crate) const TARGETS: [&str; 6] = [
+pub(crate) const TARGETS: [&str; 7] = [
     "compact_jws",
     "key_set",
     "metadata",
     "policy_document",
+    "shared_data",
     "engine_operations",
     "signatures",
 ];
