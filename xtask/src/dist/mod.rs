@@ -21,8 +21,14 @@ pub(crate) use filter::{Build, FILTER};
 pub(crate) use size::size;
 pub(crate) use toolchain::{Choice, Toolchain};
 
-/// The guests that prove host-test on filters which share no code with ours, and the one that the guard is measured beside.
-const GUESTS: [&str; 3] = ["guest-well-behaved", "guest-hostile", "guest-least"];
+/// The guests that prove host-test on filters which share no code with ours, the one that the guard is measured beside, and the one
+/// that meddles with what guards share.
+const GUESTS: [&str; 4] = [
+    "guest-well-behaved",
+    "guest-hostile",
+    "guest-least",
+    "guest-meddler",
+];
 
 /// Where a build's modules lie, made or not.
 #[derive(Clone, Debug)]

@@ -20,7 +20,7 @@ const HOST: &str = "host-test";
 const CONFORMANCE: &str = "portcullis-conformance";
 const SIGNER: &str = "test-signer";
 
-const DIRECTIONS: [Allowed; 14] = [
+const DIRECTIONS: [Allowed; 15] = [
     Allowed {
         package: JOSE,
         code: &[],
@@ -71,6 +71,11 @@ const DIRECTIONS: [Allowed; 14] = [
     },
     Allowed {
         package: "guest-least",
+        code: &[],
+        tests: &[],
+    },
+    Allowed {
+        package: "guest-meddler",
         code: &[],
         tests: &[],
     },

@@ -33,15 +33,21 @@ pub(crate) struct Dependency {
 }
 
 /// Packages whose lints are their own, because an ABI cannot be met without `unsafe`.
-const OWN_LINTS: [&str; 4] = [
+const OWN_LINTS: [&str; 5] = [
     "portcullis-abi",
     "guest-well-behaved",
     "guest-hostile",
     "guest-least",
+    "guest-meddler",
 ];
 
 /// Packages that are wasm modules and nothing else: natively they are only checked.
-const WASM: [&str; 3] = ["guest-well-behaved", "guest-hostile", "guest-least"];
+const WASM: [&str; 4] = [
+    "guest-well-behaved",
+    "guest-hostile",
+    "guest-least",
+    "guest-meddler",
+];
 
 /// Reads every package of the workspace and of `fuzz/`, which is a workspace of its own.
 pub(crate) fn read(workspace: &Workspace) -> Result<Vec<Package>> {
