@@ -11,4 +11,5 @@
 
 mod document;
 mod envoy;
+#[cfg(feature = "host-test")]
 mod workers;

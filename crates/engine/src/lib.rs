@@ -21,12 +21,11 @@
 //!
 //! - `answers`: metadata, CORS, texts of one's own, filter state, claims as JSON
 //! - `discovery`: key sets that an issuer's metadata leads to
+//! - `shared`: key sets that are fetched once for all workers of a proxy ([`Guard::share_through`])
 //! - `tenants`: issuers with a place for a tenant in their name
 //! - `trace`: the decision trace (`debug.trace`)
 //! - `more-algorithms`, of `portcullis-jose`: every algorithm beyond RS256, ES256 and EdDSA, shared secrets among them
 //! - `conditions`, `credentials` and `yaml`, of `portcullis-policy`: `when`, credentials of one's own, documents in YAML
-//!
-//! `shared`: [`Guard::share_through`] a store key sets are fetched once for all workers of a proxy.
 
 mod answer;
 mod budget;
