@@ -292,7 +292,14 @@ impl<'s> Walk<'s> {
         let said = place.with(Value::Object(more));
         let help = said
             .iter()
-            .find(|problem| problem.path == at)
+            .find(|problem| {
+                // Below what is secret the name itself is not told.
+                let hushed = problem.message == "unknown field"
+                    && at
+                        .strip_prefix(problem.path.as_str())
+                        .is_some_and(|rest| rest.ends_with(NOBODY));
+                problem.path == at || hushed
+            })
             .and_then(|problem| problem.help.as_deref());
         let Some(known) = help.and_then(|help| help.strip_prefix("known here: ")) else {
             return self.fail(
