@@ -1,5 +1,7 @@
 //! The credentials of a request: what stands in their places, as yet unproven.
 
+use std::fmt;
+
 use crate::config::{At, Credentials};
 use crate::reason::Reason;
 
@@ -13,11 +15,21 @@ pub(crate) struct Origin {
 }
 
 /// What stands in the places of credentials, as it came.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Shown<'h> {
     first: Option<(usize, &'h [u8])>,
     /// Mostly empty, which takes no allocation.
     further: Vec<(usize, &'h [u8])>,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // INVARIANT: no token is ever shown, not even by accident.
+        let places = self.first.iter().chain(&self.further);
+        f.debug_list()
+            .entries(places.map(|(place, _)| place))
+            .finish()
+    }
 }
 
 impl<'h> Shown<'h> {

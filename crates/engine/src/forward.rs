@@ -1,6 +1,7 @@
 //! The one value that lets a request through, and the changes that it makes to the request.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::rc::Rc;
 
 use crate::config::Config;
@@ -184,7 +185,7 @@ impl Stripped {
 }
 
 /// Changes to a request head.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Edits {
     remove: Vec<Cow<'static, [u8]>>,
     set: Option<Values>,
@@ -194,6 +195,19 @@ pub struct Edits {
     cookie: Option<Box<[u8]>>,
     connection: Option<Box<str>>,
     path: Option<Box<str>>,
+}
+
+impl fmt::Debug for Edits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values say who calls; cookies and queries that stay may hold a credential that is forwarded.
+        let remove = self.remove().map(String::from_utf8_lossy);
+        let remove: Vec<_> = remove.collect();
+        let set: Vec<&str> = self.set().map(|(name, _)| name).collect();
+        f.debug_struct("Edits")
+            .field("remove", &remove)
+            .field("set", &set)
+            .finish()
+    }
 }
 
 impl Edits {

@@ -1,6 +1,7 @@
 //! What lets a request through that nobody guards yet: the decision is told, not enforced.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::forward::note_names;
 use crate::outcome::Outcome;
@@ -11,12 +12,22 @@ use crate::trace::Trace;
 /// INVARIANT: it has no place for an identity: whoever passes here is nobody to the upstream. Headers that pose as
 /// identity headers go; everything else, the credential too, stays as it came, because the upstream still does its own
 /// checks.
-#[derive(Debug)]
 #[must_use = "the removals belong to the permission: a request forwarded without them carries forged identity headers"]
 pub struct Shadow {
     remove: Vec<Cow<'static, [u8]>>,
     path: Option<Box<str>>,
     outcome: Outcome,
+}
+
+impl fmt::Debug for Shadow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The path has its query, which may hold a credential.
+        let remove: Vec<_> = self.remove().map(String::from_utf8_lossy).collect();
+        f.debug_struct("Shadow")
+            .field("remove", &remove)
+            .field("outcome", &self.outcome)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Shadow {

@@ -16,6 +16,8 @@
 mod canonical;
 mod error;
 
+use std::fmt;
+
 pub use canonical::canonical;
 pub use error::PathError;
 
@@ -36,7 +38,7 @@ pub enum Mode {
 }
 
 /// A path with one meaning, and the query that came with it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct CanonicalPath {
     /// What goes upstream: path, and query with its `?`.
     wire: String,
@@ -46,6 +48,15 @@ pub struct CanonicalPath {
     /// segments.
     decoded: Option<String>,
     rewritten: bool,
+}
+
+impl fmt::Debug for CanonicalPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Queries hold credentials.
+        f.debug_tuple("CanonicalPath")
+            .field(&self.as_str())
+            .finish()
+    }
 }
 
 impl PartialEq for CanonicalPath {

@@ -268,6 +268,39 @@ fn cookies_and_parameters_are_looked_at_in_bounds() {
     }
 }
 
+/// What is public can be formatted by anybody, an adapter's log among them.
+#[test]
+fn no_token_stands_in_what_is_formatted() {
+    let secret = |text: &str, token: &str| {
+        assert!(!text.contains(&token[..20]), "{text}");
+        let bytes = format!("{:?}", token.as_bytes());
+        assert!(!text.contains(&bytes[1..40]), "{text}");
+        assert!(!text.contains("q-secret"), "{text}");
+    };
+    let patch = json!({"upstream": {"forward_credential": true}, "paths": {"non_canonical": "rewrite"},
+                       "routes": [{"match": {"prefix": "/either"},
+                                   "require": {"any": [{"credential": "session"}, {"credential": "legacy"}]}}]});
+    let document = with(several(), patch);
+    let mut stage = Stage::of(&document);
+    let ask = |stage: &Stage| {
+        let path = format!("/either/%61?q=q-secret&access_token={}", stage.other_user);
+        stage.session(get(&path))
+    };
+    let got = stage.world.send(&ask(&stage));
+    assert_eq!(got.reason(), Some(Reason::Authenticated));
+    for token in [&stage.user, &stage.other_user] {
+        secret(&format!("{got:?}"), token);
+    }
+    let mut shadow = World::new(&with(document.clone(), json!({"mode": "shadow"})));
+    let junk = ask(&stage).header("authorization", "Basic x");
+    let waiter = shadow.send(&junk).waits();
+    for token in [&stage.user, &stage.other_user] {
+        secret(&format!("{:?}", shadow.pending(waiter)), token);
+    }
+    let got = shadow.give_up(waiter);
+    secret(&format!("{:?}", got.shadow()), &stage.user);
+}
+
 #[test]
 fn cookies_lose_the_credential_and_nothing_else() {
     let mut stage = Stage::of(&several());
