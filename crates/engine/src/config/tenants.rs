@@ -3,6 +3,9 @@
 //! The tenant is one whole path segment of RFC 3986's unreserved characters. So it is never an encoded byte, a
 //! separator or a dot segment, and a name has one reading: whatever matches, matches byte for byte.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use portcullis_policy::{Field, Value};
 
 use super::issuers::MOST_SEGMENTS;
@@ -20,6 +23,9 @@ pub(super) fn issuers_among<'n>(names: impl IntoIterator<Item = &'n str>) -> usi
         .fold(0, usize::saturating_add)
 }
 
+/// Most tenants that an entry can list.
+const MOST_TENANTS: usize = 10_000;
+
 /// Longest name of a tenant, in bytes.
 const MOST_BYTES: usize = 128;
 
@@ -33,7 +39,7 @@ pub(crate) struct Template {
 
 #[derive(Debug, PartialEq, Eq)]
 enum Tenants {
-    /// These.
+    /// These, sorted: who is none of them is told so before any signature, by anybody who asks.
     List(Box<[Box<str>]>),
     /// Those that look so.
     Pattern(Pattern),
@@ -101,7 +107,7 @@ impl Template {
     /// Whether there is such a tenant.
     pub(crate) fn has(&self, tenant: &str) -> bool {
         match &self.tenants {
-            Tenants::List(list) => list.iter().any(|known| **known == *tenant),
+            Tenants::List(list) => is_in(list, tenant),
             Tenants::Pattern(pattern) => pattern.matches(tenant),
         }
     }
@@ -141,11 +147,10 @@ impl Template {
 impl Tenants {
     fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::List(list), other) | (other, Self::List(list)) => {
-                list.iter().any(|tenant| match other {
-                    Self::List(list) => list.contains(tenant),
-                    Self::Pattern(pattern) => pattern.matches(tenant),
-                })
+            (Self::List(one), Self::List(two)) => have_common(one, two),
+            (Self::List(list), Self::Pattern(pattern))
+            | (Self::Pattern(pattern), Self::List(list)) => {
+                list.iter().any(|tenant| pattern.matches(tenant))
             }
             (Self::Pattern(_), Self::Pattern(_)) => true,
         }
@@ -193,19 +198,48 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
+fn is_in(sorted: &[Box<str>], name: &str) -> bool {
+    sorted.binary_search_by(|known| (**known).cmp(name)).is_ok()
+}
+
+/// Whether two sorted lists have an item in common. Each item is looked at once.
+fn have_common(one: &[Box<str>], two: &[Box<str>]) -> bool {
+    let (mut one, mut two) = (one.iter().peekable(), two.iter().peekable());
+    while let (Some(a), Some(b)) = (one.peek(), two.peek()) {
+        match a.cmp(b) {
+            Ordering::Equal => return true,
+            Ordering::Less => one.next(),
+            Ordering::Greater => two.next(),
+        };
+    }
+    false
+}
+
+/// Names, sorted.
 fn read_list(field: &Field<'_>) -> Option<Vec<Box<str>>> {
-    let mut names: Vec<Box<str>> = Vec::new();
+    let items = field.non_empty_list()?;
+    if items.len() > MOST_TENANTS {
+        field.problem_with_help(
+            format!(
+                "has {} tenants, more than the {MOST_TENANTS} allowed",
+                items.len()
+            ),
+            "a pattern stands for any number of them: { pattern: uuid }",
+        );
+        return None;
+    }
+    let mut names: BTreeSet<Box<str>> = BTreeSet::new();
     let mut whole = true;
-    for item in field.non_empty_list()? {
+    for item in items {
         let name = item.non_empty_text();
         let wrong = match name {
             None => None,
-            Some(name) if names.iter().any(|known| **known == *name) => Some("stands here twice"),
+            Some(name) if names.contains(name) => Some("stands here twice"),
             Some(name) if !is_segment(name) || name.len() > MOST_BYTES => {
                 Some("wants up to 128 letters, digits, `-`, `.`, `_` and `~`")
             }
             Some(name) => {
-                names.push(name.into());
+                names.insert(name.into());
                 continue;
             }
         };
@@ -214,7 +248,7 @@ fn read_list(field: &Field<'_>) -> Option<Vec<Box<str>>> {
         }
         whole = false;
     }
-    whole.then_some(names)
+    whole.then(|| names.into_iter().collect())
 }
 
 /// `uuid`, or one class and how many of it: `[a-z0-9-]{1,36}`.
@@ -394,8 +428,10 @@ mod tests {
 
     #[test]
     fn templates_that_can_name_the_same_issuer_overlap() {
-        let list =
-            |names: &[&str]| Tenants::List(names.iter().map(|name| (*name).into()).collect());
+        let list = |names: &[&str]| {
+            assert!(names.is_sorted());
+            Tenants::List(names.iter().map(|name| (*name).into()).collect())
+        };
         let one = template("https://x/", "/b", list(&["a", "c"]));
         for (other, overlaps) in [
             (template("https://x/", "/b", list(&["c"])), true),

@@ -43,6 +43,57 @@ fn each_tenant_is_an_issuer_of_its_own_and_all_share_the_keys() {
     assert_eq!(world.calls_made, 1);
 }
 
+/// Which tenants there are is asked before any signature, so it must not take longer the more there are.
+#[test]
+fn lists_of_tenants_are_bounded_and_read_in_any_order() {
+    let good = key("a", 1);
+    let names = |count: usize| -> Vec<String> {
+        let numbers = (0..count).rev();
+        numbers.map(|number| format!("tenant-{number}")).collect()
+    };
+    let mut world = World::started(&tenants(json!(names(10_000))), &[&good]);
+    for (tenant, known) in [
+        ("tenant-0", true),
+        ("tenant-9999", true),
+        ("tenant-10000", false),
+    ] {
+        let token = of(&world, &good, tenant);
+        let got = world.send(&get("/orders").bearer(&token));
+        let reason = if known {
+            Reason::Authenticated
+        } else {
+            Reason::IssuerUnknown
+        };
+        assert_eq!(got.reason(), Some(reason), "{tenant}");
+    }
+    let many = tenants(json!(names(10_001)));
+    let problems = Config::parse(many.to_string().as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problems.contains("issuers[0].tenants: has 10001 tenants"),
+        "{problems}"
+    );
+    let twice = tenants(json!(["b", "a", "b"]));
+    let problems = Config::parse(twice.to_string().as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        problems.contains("issuers[0].tenants[2]: stands here twice"),
+        "{problems}"
+    );
+    // Two entries share the last of their names.
+    let mut shared = tenants(json!(names(5000)));
+    shared["issuers"]
+        .as_array_mut()
+        .unwrap()
+        .push(entry(TEMPLATE, json!(["x", "y", "tenant-4999"])));
+    let problems = Config::parse(shared.to_string().as_bytes())
+        .unwrap_err()
+        .to_string();
+    assert!(problems.contains("issuers[1]"), "{problems}");
+}
+
 /// Subject means (issuer, subject): alice of acme is not alice of umbrella.
 #[test]
 fn the_bare_sub_of_a_tenant_names_nobody() {
