@@ -43,7 +43,7 @@ impl TokenGuard {
     /// # Errors
     ///
     /// What is wrong with it, or with the host, one mistake a line.
-    fn load(&mut self, host: &Host<'_>) -> Result<Active, String> {
+    fn load(&mut self, host: &Host<'_>, meters: &mut Meters) -> Result<Active, String> {
         let document = host
             .configuration(CONFIGURATION_LIMIT)
             .map_err(|error| format!("the host does not give it: {error}"))?;
@@ -118,7 +118,7 @@ impl TokenGuard {
                 }
             );
             host.log(LogLevel::Warn, &line);
-            self.meters.define_shadow(host);
+            meters.define_shadow(host);
         }
         let signatures = Signatures::find(host, config.allows_host_crypto(), |algorithm| {
             config.names_algorithm(algorithm)
@@ -234,10 +234,11 @@ impl TokenGuard {
 
 impl Plugin for TokenGuard {
     fn configure(&mut self, host: &Host<'_>) -> bool {
-        self.meters = Meters::define(host);
-        match self.load(host) {
+        let mut meters = Meters::define(host);
+        match self.load(host, &mut meters) {
             Ok(mut active) => {
                 self.retire(host);
+                self.meters = meters;
                 active.start(host, &mut self.random, &self.meters);
                 self.active = Some(active);
                 true
@@ -245,6 +246,10 @@ impl Plugin for TokenGuard {
             // The last good configuration serves on: Envoy keeps the old listener too, and a slip of the pen is no reason
             // for an outage. Without one, every request is refused.
             Err(complaint) => {
+                // What serves on keeps its own, which may have those of shadow mode too.
+                if self.active.is_none() {
+                    self.meters = meters;
+                }
                 for line in complaint.lines() {
                     let line = format!("portcullis: configuration refused: {line}");
                     host.log(LogLevel::Error, &line);

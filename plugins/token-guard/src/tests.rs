@@ -271,6 +271,25 @@ fn a_refused_configuration_leaves_the_last_good_one() {
 }
 
 #[test]
+fn a_refused_configuration_leaves_the_counters_of_shadow_mode() {
+    let vm = configured(&format!("mode: shadow\n{}", inline()));
+    let counted = |vm: &Vm| {
+        // Counters are carried over by the tick.
+        later(vm, 1);
+        vm.tick(ROOT);
+        metric(
+            vm,
+            "portcullis.shadow.verdict.deny.reason.credential_missing",
+        )
+    };
+    assert_eq!(request(&vm, ONE, "/orders", None), Action::Continue);
+    assert_eq!(counted(&vm), Some(1));
+    assert!(!vm.configure(ROOT, "version: 2"));
+    assert_eq!(request(&vm, TWO, "/orders", None), Action::Continue);
+    assert_eq!(counted(&vm), Some(2));
+}
+
+#[test]
 fn a_request_before_any_configuration_is_refused() {
     let vm = vm();
     assert_eq!(request(&vm, ONE, "/healthz", None), Action::Pause);
