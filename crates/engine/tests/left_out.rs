@@ -73,6 +73,14 @@ fn credentials() {
         ),
         "credentials: names credentials, and this build has none",
     );
+    holds(
+        cfg!(feature = "credentials"),
+        &document(
+            &jwks(),
+            &json!({"upstream": {"set": {"x-user": "credentials.bearer.claims.sub"}}}),
+        ),
+        "upstream.set.x-user: names a credential, and this build has none",
+    );
 }
 
 #[test]

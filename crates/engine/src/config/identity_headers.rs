@@ -210,6 +210,14 @@ pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<u
     let Some((name, text)) = named else {
         return Some((None, read_part(field, text)?));
     };
+    if !cfg!(feature = "credentials") {
+        // INVARIANT: nothing is made from named credentials then, so the header would never be set.
+        field.problem_with_help(
+            "names a credential, and this build has none but `authorization: Bearer`",
+            "leave `credentials.NAME.` out, or use token-guard.wasm, which has them",
+        );
+        return None;
+    }
     let credential = names.iter().position(|known| *known == name);
     if credential.is_none() {
         field.problem_with_help(
