@@ -61,6 +61,12 @@ impl Trace {
         }
     }
 
+    /// About how much memory it takes, however many steps are still to come: strings grow by doubling.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let steps = size_of::<Steps>().saturating_add(MOST.saturating_mul(2));
+        self.0.as_ref().map_or(0, |_| steps)
+    }
+
     /// The trace, which ends here.
     pub(crate) fn take(&mut self) -> Self {
         Self(self.0.take())

@@ -100,6 +100,7 @@ impl Guard {
         let paused_bytes = tokens
             .iter()
             .map(Token::heap_bytes)
+            .chain([self.trace.heap_bytes()])
             .fold(passage.heap_bytes(), usize::saturating_add);
         let (feed, way) = match self.find_keys(&passage, need, now, patience, paused_bytes) {
             Ok(Found::Way(feed, way)) => (feed, way),
@@ -119,7 +120,7 @@ impl Guard {
                 return self.reject_passage(passage, refusal);
             }
         };
-        let charged = need.what == Missing::Newer;
+        let charged = self.is_a_guess(need, now);
         if charged {
             // A `kid` that nobody knows costs like a bad signature until the token proves good: one source must not take
             // all places to wait.
@@ -293,10 +294,22 @@ impl Guard {
         if !self.waiters.has_room(bytes) {
             return Err(full());
         }
-        if need.what == Missing::Newer {
+        if self.is_a_guess(need, now) {
             self.budget.check(Self::source_of(passage), now)?;
         }
         Ok(found)
+    }
+
+    /// Whether the key may well not exist: some set of the issuer is there and does not have it. Where none is there, every token of the
+    /// issuer has to wait, good ones first of all.
+    fn is_a_guess(&self, need: &Need, now: UnixTime) -> bool {
+        match need.what {
+            Missing::Newer => true,
+            Missing::All(_) => self
+                .keys
+                .get(need.slot)
+                .is_some_and(|keys| keys.feeds().iter().any(|feed| feed.usable(now).is_ok())),
+        }
     }
 
     /// Gives back what an unknown `kid` cost while its token waited. It is judged anew, and pays again if it is bad.

@@ -195,6 +195,53 @@ fn outlive_the_first(world: &mut World, second: &[&Key]) {
     }
 }
 
+/// While one set is missing nobody knows whether it has a key; a source that makes keys up must not take all places to wait.
+#[test]
+fn guesses_leave_room_to_wait_while_a_set_is_missing() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = World::new(&two_sets());
+    world.start();
+    world.answer_keys(&[&a]);
+    let claims = world.claims();
+    for n in 0..300 {
+        let header = json!({"alg": "EdDSA", "kid": format!("random-{n}")});
+        let stranger = key("x", 9).sign_with(&header, &claims);
+        world.send(&get("/orders").bearer(&stranger).from("198.51.100.7:1"));
+    }
+    assert_eq!(world.guard.waiting(), 100, "as many as the source may fail");
+    let token = b.sign(&claims);
+    let others: Vec<_> = (0..50)
+        .map(|_| {
+            world
+                .send(&get("/orders").bearer(&token).from("192.0.2.1:1"))
+                .waits()
+        })
+        .collect();
+    let ended = world.answer_keys(&[&b]);
+    let passed = ended
+        .into_iter()
+        .filter(|(_, got)| got.reason() == Some(Reason::Authenticated));
+    let passed: Vec<_> = passed.map(|(waiter, _)| waiter).collect();
+    assert_eq!(passed, others);
+    // Good tokens got back what waiting cost: the source may fail as often as before.
+    for n in 0..100 {
+        let forged = crate::mint::forged(&token, n);
+        let got = world.send(&get("/orders").bearer(&forged).from("192.0.2.1:1"));
+        assert_eq!(got.reason(), Some(Reason::SignatureInvalid));
+    }
+}
+
+#[test]
+fn where_no_set_is_there_everyone_waits_free_of_charge() {
+    let a = key("a", 1);
+    let mut world = World::new(&two_sets());
+    world.start();
+    let token = a.sign(&world.claims());
+    for _ in 0..200 {
+        world.send(&get("/orders").bearer(&token)).waits();
+    }
+}
+
 #[test]
 fn a_cached_token_finds_its_key_in_the_mirror() {
     let a = key("a", 1);

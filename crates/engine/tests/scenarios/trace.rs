@@ -225,3 +225,21 @@ fn nothing_is_traced_unless_asked_for() {
         );
     }
 }
+
+#[test]
+fn traces_of_those_who_wait_weigh_too() {
+    let waits = |trace: bool| {
+        let patch = json!({"debug": {"trace": trace}, "limits": {"waiting": {"bytes": "64KiB"}}});
+        let mut world = World::new(&with(document(), patch));
+        world.start();
+        let token = key("a", 1).sign(&world.claims());
+        for _ in 0..200 {
+            world.send(&get("/any").bearer(&token));
+        }
+        world.guard.waiting()
+    };
+    let (without, with) = (waits(false), waits(true));
+    assert!(without < 200, "the limit is in bytes: {without}");
+    // A trace is longer than all else that is kept of such a request.
+    assert!(with < without / 2, "{with} and {without}");
+}
