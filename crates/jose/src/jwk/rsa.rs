@@ -60,8 +60,10 @@ fn bit_length(magnitude: &[u8]) -> u32 {
 mod tests {
     use super::super::tests::{parse, refusal};
     use super::*;
+    #[cfg(feature = "more-algorithms")]
+    use crate::Algorithm;
+    use crate::KeyKind;
     use crate::fixture::{self, RSA_N};
-    use crate::{Algorithm, KeyKind};
 
     /// An RSA key whose modulus has this many bits; hygiene does not ask whether it is a product of two primes.
     fn rsa_of_bits(bits: usize, low: u8) -> String {
