@@ -99,7 +99,7 @@ impl Proxy {
         let token = token(key, now);
         let ask = || {
             Request::get("api.example.test", "/any")
-                .header("authorization", &format!("Bearer {token}"))
+                .header("authorization", format!("Bearer {token}"))
         };
         let passed = |worker: &mut Worker| worker.request(ask()).outcome.forwarded().is_some();
         self.workers.iter_mut().map(passed).collect()
