@@ -225,15 +225,15 @@ impl Host for Wasm {
             self.early.push_back(reply);
             return Ok(());
         };
-        self.worker.answer(callout.token, reply.clone())?;
-        self.note();
+        let mut answered = vec![callout.token];
         if self.worker.profile().facts().contexts == ContextSwitch::Ignored {
-            // There every request asks for itself, and the issuer answers each.
-            let others: Vec<u32> = self.worker.callouts().map(|other| other.token).collect();
-            for other in others {
-                self.worker.answer(other, reply.clone())?;
-                self.note();
-            }
+            // There every request asks for itself, and the issuer answers each; not what they ask for next.
+            let outstanding = self.worker.callouts().map(|other| other.token);
+            answered.extend(outstanding.filter(|other| *other != callout.token));
+        }
+        for token in answered {
+            self.worker.answer(token, reply.clone())?;
+            self.note();
         }
         Ok(())
     }

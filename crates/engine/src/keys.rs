@@ -95,6 +95,11 @@ impl IssuerKeys {
         algorithm: Algorithm,
         kid: Option<&str>,
     ) -> Result<Vec<LivingKey>, Lack> {
+        // INVARIANT: until each set was asked once, nobody knows whether another one contradicts. A set that fails is known
+        // not to speak, and takes nothing from the others.
+        if self.feeds.iter().any(Feed::is_unasked) {
+            return Err(Lack::Keys(NoKeys::NotLoaded));
+        }
         if kid.is_some_and(|kid| self.contradictory.contains(kid)) {
             return Err(Lack::Contradictory);
         }

@@ -169,6 +169,11 @@ impl Feed {
         self.next_fetch.is_some_and(|at| now >= at)
     }
 
+    /// Whether no fetch of it has ended yet, well or badly.
+    pub(crate) const fn is_unasked(&self) -> bool {
+        self.loaded.is_none() && self.failures == 0
+    }
+
     /// Whether the last fetch failed.
     pub(crate) const fn is_failing(&self) -> bool {
         self.failures > 0

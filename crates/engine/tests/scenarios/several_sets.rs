@@ -94,6 +94,30 @@ fn one_that_fails_takes_nothing_from_the_other() {
 }
 
 #[test]
+fn nothing_is_verified_before_each_set_was_asked_once() {
+    let (a, contradicts) = (key("k", 1), key("k", 2));
+    let token = |world: &World| a.sign(&world.claims());
+    // The second set contradicts the first.
+    let mut world = World::new(&two_sets());
+    world.start();
+    let one = token(&world);
+    world.send(&get("/orders").bearer(&one)).waits();
+    let (_, ended) = world.answer_keys(&[&a]).remove(0);
+    ended.waits();
+    let (_, ended) = world.answer_keys(&[&contradicts]).remove(0);
+    let reason = ended.reject().outcome().reason();
+    assert_eq!(reason, Reason::KeyAmbiguous);
+    // The second set fails: it takes nothing from the first.
+    let mut world = World::new(&two_sets());
+    world.start();
+    let one = token(&world);
+    world.send(&get("/orders").bearer(&one)).waits();
+    world.answer_keys(&[&a]).remove(0).1.waits();
+    world.answer(Reply::TimedOut).remove(0).1.forward();
+    assert_eq!(asks(&mut world, &a), Some(Reason::Authenticated));
+}
+
+#[test]
 fn a_key_leaves_when_its_own_set_drops_it() {
     let (a, b) = (key("a", 1), key("b", 2));
     let mut world = started(&[&a], &[&b]);
