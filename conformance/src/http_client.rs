@@ -52,6 +52,8 @@ pub fn send(server: SocketAddr, request: &[u8]) -> Result<Response> {
 pub struct Connection {
     stream: TcpStream,
     buffered: Vec<u8>,
+    /// The last request was HEAD: its answer has no content, whatever its headers say (RFC 9110 section 9.3.2).
+    asked_for_head: bool,
 }
 
 impl Connection {
@@ -70,11 +72,13 @@ impl Connection {
         Ok(Self {
             stream,
             buffered: Vec::new(),
+            asked_for_head: false,
         })
     }
 
     /// Sends bytes. A server that answers early and closes is no error here: its answer is read afterwards.
     pub fn send(&mut self, request: &[u8]) -> Result<()> {
+        self.asked_for_head = request.starts_with(b"HEAD ");
         match self.stream.write_all(request) {
             Err(error) if !early_close(&error) => Err(error.into()),
             _ => Ok(()),
@@ -131,7 +135,7 @@ impl Connection {
             headers,
             body: Vec::new(),
         };
-        response.body = if matches!(status, 100..=199 | 204 | 304) {
+        response.body = if self.asked_for_head || matches!(status, 100..=199 | 204 | 304) {
             Vec::new()
         } else if response
             .header("transfer-encoding")

@@ -116,7 +116,7 @@ impl Host for EnvoyHost<'_> {
             Outcome::answered(response.status, response.headers.into_iter())
         };
         // Envoy's own answers have no audit event: its access flags in the log would come at once, if at all.
-        let patience = if by_envoy(&outcome, &response.body) {
+        let patience = if by_envoy(&outcome) {
             Duration::from_millis(200)
         } else {
             LOG_PATIENCE
@@ -173,11 +173,11 @@ impl Host for EnvoyHost<'_> {
     }
 }
 
-/// The guard's answers have a problem document or are gRPC's; Envoy's are plain text or empty.
-fn by_envoy(outcome: &Outcome, body: &[u8]) -> bool {
+/// The guard's answers all say how long they may be kept; Envoy's do not.
+fn by_envoy(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Answered { headers, .. } => {
-            !body.starts_with(b"{") && !headers.iter().any(|(_, value)| value == "application/grpc")
+            !headers.iter().any(|(name, _)| name == "cache-control")
         }
         _ => false,
     }

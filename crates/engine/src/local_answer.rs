@@ -25,7 +25,7 @@ impl LocalAnswer {
         self.headers.iter().map(|(name, value)| (*name, &**value))
     }
 
-    /// The body to send, perhaps empty.
+    /// The body to send, perhaps empty; for HEAD too, as [`Reject::body`](crate::Reject::body) says.
     pub fn body(&self) -> &str {
         &self.body
     }

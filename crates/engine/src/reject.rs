@@ -128,9 +128,8 @@ impl Reject {
             "content-type",
             content_type.unwrap_or(Cow::Borrowed("application/problem+json")),
         ));
-        // RFC 9110 section 9.3.2: the answer to HEAD has no content.
+        // For HEAD too: see `Reject::body`.
         let body = match own {
-            _ if method == "HEAD" => String::new(),
             Some(own) => own.template.render(
                 own.escape,
                 &Values {
@@ -219,7 +218,8 @@ impl Reject {
         own.map(|(name, value)| (*name, &**value)).chain(further)
     }
 
-    /// The body to send, perhaps empty.
+    /// The body to send, perhaps empty. RFC 9110 section 9.3.2: HEAD is answered with the headers of GET. So a host gets
+    /// the same body for both, makes `content-length` of it, and leaves it out of its answer to HEAD.
     pub fn body(&self) -> &str {
         &self.body
     }

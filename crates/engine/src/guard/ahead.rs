@@ -109,10 +109,7 @@ impl Guard {
                 headers.push(("content-type", "application/json".into()));
                 headers.push(("cache-control", "public, max-age=3600".into()));
                 let document = self.config.telling.metadata();
-                // RFC 9110 section 9.3.2: the answer to HEAD has no content.
-                let body = document
-                    .filter(|_| method == "GET")
-                    .map(|metadata| metadata.document.clone());
+                let body = document.map(|metadata| metadata.document.clone());
                 self.tell(Reason::MetadataServed, asked, headers, body)
             }
             "OPTIONS" if is_preflight => {

