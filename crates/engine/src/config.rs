@@ -209,6 +209,11 @@ impl Config {
         cfg!(feature = "shared") && self.sharing.is_some()
     }
 
+    /// What the document surely means, and somebody should know of: each with its place, in the order of the document.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.policy.warnings().iter().map(ToString::to_string)
+    }
+
     /// The compiled routes.
     pub const fn policy(&self) -> &Policy {
         &self.policy

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 
 use crate::condition::Compiler;
-use crate::document::{Field, Location, Section, quoted};
+use crate::document::{Field, Location, Problem, Section, quoted};
 use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
-use crate::route::{Conflict, Found, Match, Place, Route, Table};
+use crate::route::{Conflict, Found, Hidden, Match, Place, Route, Table};
 
 /// Routes in a policy at most.
 pub const MAX_ROUTES: usize = 10_000;
 
 /// Entries of the route table at most: a route has one for each of its hosts and methods.
 pub const MAX_TABLE_ENTRIES: usize = 50_000;
+
+/// Warnings at most; more say nothing new.
+const MAX_WARNINGS: usize = 20;
 
 /// A compiled policy. Everything in it was checked when it was compiled.
 #[derive(Debug)]
@@ -24,6 +27,7 @@ pub struct Policy {
     /// Of requests that no route takes, unless an enforced one is near.
     enforcement: Enforcement,
     shadow_routes: usize,
+    warnings: Vec<Problem>,
 }
 
 /// The names that routes may use, from the sections of the document that are not the policy's.
@@ -109,10 +113,15 @@ impl Policy {
                 .count(),
             routes,
             table: Table::default(),
+            warnings: Vec::new(),
         };
         // Also with mistakes in some routes: what they have wrong among them is told in the same go.
         policy.table = fill_table(document, &policy.routes, &broken);
-        (sink.count() == before).then_some(policy)
+        if sink.count() != before {
+            return None;
+        }
+        policy.warnings = warnings(&policy.table, &policy.routes);
+        Some(policy)
     }
 
     /// Selects by host (`:authority`; case, port and a final dot are ignored), method and path. What is no host, or has user
@@ -169,6 +178,12 @@ impl Policy {
         self.enforcement.is_shadow() && self.shadow_routes == self.routes.len()
     }
 
+    /// What is no mistake, and probably not meant: each with its place, in the order of the document, twenty at most.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
     /// The routes in the order of the document.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
@@ -222,6 +237,33 @@ fn fill_table(document: &Section<'_>, routes: &[Route], broken: &[Place]) -> Tab
         sink.report("routes", document.at(), message, None);
     }
     table
+}
+
+/// Routes that refuse methods which a broader route takes.
+fn warnings(table: &Table, routes: &[Route]) -> Vec<Problem> {
+    let places = || routes.iter().map(Route::place).enumerate();
+    let hidden = places().flat_map(|(position, route)| {
+        let hidden = table.hidden_by(&route.matched, position);
+        hidden.into_iter().map(move |hidden| (route, hidden))
+    });
+    let warnings = hidden.filter_map(|(route, Hidden { route: broader, methods, taken })| {
+        let broader = describe(routes.get(broader)?.place());
+        let others = match methods.is_empty() {
+            true => "other methods".to_owned(),
+            false => methods.join(", "),
+        };
+        Some(Problem {
+            path: format!("routes[{}].match", route.index),
+            at: route.at,
+            message: format!(
+                "takes {} at {}, so {others} get 405 there and do not reach {broader}, which is broader and takes them",
+                taken.join(", "),
+                route.matched.pattern.show(),
+            ),
+            help: Some("name them here or in a route of their own, if they are meant to pass".to_owned()),
+        })
+    });
+    warnings.take(MAX_WARNINGS).collect()
 }
 
 /// The routes without mistakes, and the places of the others.

@@ -1,5 +1,6 @@
 //! One compiled route: what it matches, and what it asks of a request.
 
+mod hidden;
 mod host;
 mod pattern;
 mod read;
@@ -12,6 +13,7 @@ use crate::enforcement::Enforcement;
 use crate::path::CanonicalPath;
 use crate::requirement::{Check, Demands};
 
+pub(crate) use hidden::Hidden;
 #[cfg(feature = "conditions")]
 pub(crate) use host::normal_host;
 pub(crate) use read::Match;

@@ -107,6 +107,9 @@ impl TokenGuard {
             config.policy().routes().len()
         );
         host.log(LogLevel::Info, &line);
+        for warning in config.warnings() {
+            host.log(LogLevel::Warn, &format!("portcullis: {warning}"));
+        }
         if config.policy().enforcement().is_shadow() || config.policy().shadow_routes() > 0 {
             let line = format!(
                 "portcullis: shadow mode: {} of {} routes let every request pass; requests without a route {}",

@@ -912,3 +912,84 @@ fn a_route_with_other_mistakes_still_overlaps() {
         assert!(found.contains(wanted), "{wanted} in {found}");
     }
 }
+
+/// The warnings of a document with these routes.
+fn warnings(routes: &str) -> Vec<String> {
+    let policy = compile(&format!("routes:\n{routes}")).unwrap();
+    policy.warnings().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_narrower_route_that_hides_methods_of_a_broader_one_is_told() {
+    let told = warnings(
+        "  - { name: all, match: { prefix: /admin }, require: {} }
+  - { name: delete, match: { methods: [DELETE], path: '/admin/tenants/{id}' }, require: {} }
+",
+    );
+    assert_eq!(
+        told,
+        [
+            "line 3, column 5: routes[1].match: takes DELETE at /admin/tenants/{id}, so other methods get 405 there and do not \
+             reach the route \"all\" on line 2, which is broader and takes them (name them here or in a route of their own, if \
+             they are meant to pass)"
+        ]
+    );
+    // The two routes of a pattern hide the same, so that is told once; and only what is hidden.
+    let told = warnings(
+        "  - { name: get, match: { methods: [GET, PUT, HEAD], prefix: / }, require: {} }
+  - { name: x, match: { methods: [GET], path: '/a' }, require: {} }
+  - { name: y, match: { methods: [POST], path: '/a' }, require: {} }
+",
+    );
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0].contains("takes GET, POST at /a, so PUT, HEAD get 405"),
+        "{told:#?}"
+    );
+    // Across hosts, and where a variable would have matched.
+    let told = warnings(
+        "  - { name: any, match: { path: '/{x}' }, require: {} }
+  - { name: host, match: { hosts: [a.example.com, '*.example.com'], methods: [GET], path: '/{y}' }, require: {} }
+  - { name: text, match: { methods: [GET], path: /text }, require: {} }
+",
+    );
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told.iter().all(|line| line.contains("the route \"any\"")));
+}
+
+#[test]
+fn what_hides_nothing_is_not_told() {
+    for routes in [
+        // Other routes of the pattern take the rest.
+        "  - { match: { prefix: /a }, require: {} }
+  - { match: { methods: [GET], path: /a/b }, require: {} }
+  - { match: { path: /a/b }, require: {} }
+",
+        // Nothing is broader, or nothing else is taken there.
+        "  - { match: { methods: [GET], path: /a }, require: {} }
+  - { match: { methods: [GET], prefix: /a }, require: {} }
+  - { match: { methods: [PUT], path: /b }, require: {} }
+",
+        // Another host; and a path that is reserved for its twin.
+        "  - { match: { hosts: [a.example.com], prefix: / }, require: {} }
+  - { match: { hosts: [b.example.com], methods: [GET], path: /a }, require: {} }
+",
+        "  - { match: { hosts: ['*.a.example.com'], prefix: / }, require: {} }
+  - { match: { hosts: ['*.example.com'], methods: [GET], path: /a }, require: {} }
+",
+    ] {
+        let told = warnings(routes);
+        assert!(told.is_empty(), "{routes}{told:#?}");
+    }
+}
+
+#[test]
+fn warnings_are_no_more_than_twenty() {
+    let mut routes = String::from("  - { match: { prefix: / }, require: {} }\n");
+    for index in 0..30 {
+        routes.push_str(&format!(
+            "  - {{ match: {{ methods: [GET], path: /p{index} }}, require: {{}} }}\n"
+        ));
+    }
+    assert_eq!(warnings(&routes).len(), 20);
+}

@@ -41,30 +41,30 @@ type Places = HashMap<String, usize, FixedState>;
 /// The table.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    nodes: Vec<Node>,
+    pub(super) nodes: Vec<Node>,
     exact_hosts: Places,
     hosts_below: Places,
-    any_host: Option<usize>,
+    pub(super) any_host: Option<usize>,
 }
 
 /// A place in a pattern.
 #[derive(Debug, Default)]
-struct Node {
-    literals: Places,
-    variable: Option<usize>,
-    exact: Option<Slot>,
-    prefix: Option<Slot>,
+pub(super) struct Node {
+    pub(super) literals: Places,
+    pub(super) variable: Option<usize>,
+    pub(super) exact: Option<Slot>,
+    pub(super) prefix: Option<Slot>,
 }
 
 /// The routes that end at one place with one kind of pattern, told apart by method.
 #[derive(Debug, Default)]
-struct Slot {
-    methods: Vec<(String, usize)>,
-    any: Option<usize>,
+pub(super) struct Slot {
+    pub(super) methods: Vec<(String, usize)>,
+    pub(super) any: Option<usize>,
 }
 
 /// How a search below one host ends.
-enum End<'t> {
+pub(super) enum End<'t> {
     /// At the most specific pattern.
     At(&'t Slot),
     /// At a pattern that differs by a final `/` only, which reserves the path: see [`Table::select`].
@@ -159,7 +159,7 @@ impl Table {
     }
 
     /// The tries for a host, most specific first.
-    fn roots<'t>(&'t self, host: &'t str) -> impl Iterator<Item = usize> + 't {
+    pub(super) fn roots<'t>(&'t self, host: &'t str) -> impl Iterator<Item = usize> + 't {
         let suffixes = (!self.hosts_below.is_empty()).then(|| {
             // From the left: the first dot begins the longest suffix.
             host.match_indices('.')
@@ -211,7 +211,7 @@ impl Table {
         }
     }
 
-    fn exact_at(&self, node: Option<&usize>) -> Option<&Slot> {
+    pub(super) fn exact_at(&self, node: Option<&usize>) -> Option<&Slot> {
         self.nodes.get(*node?)?.exact.as_ref()
     }
 
