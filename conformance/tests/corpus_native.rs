@@ -10,7 +10,7 @@ use portcullis_conformance::{runner, world};
 use portcullis_engine::Reason;
 
 /// Every attack that must be among the cases, as cases name it.
-const ATTACKS: [&str; 41] = [
+const ATTACKS: [&str; 42] = [
     "none",
     "rs_hs_confusion",
     "embedded_jwk",
@@ -52,6 +52,7 @@ const ATTACKS: [&str; 41] = [
     "padding_confusion",
     "hash_confusion",
     "curve_confusion",
+    "method_override",
 ];
 
 #[test]

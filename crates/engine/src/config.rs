@@ -40,6 +40,7 @@ mod limits;
     )
 )]
 mod metadata;
+mod removed;
 #[cfg_attr(not(feature = "more-algorithms"), path = "config/without_secrets.rs")]
 mod secrets;
 #[cfg_attr(not(feature = "shared"), path = "config/without_sharing.rs")]
@@ -79,6 +80,7 @@ pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::push_part;
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
+pub(crate) use removed::Removed;
 pub(crate) use secrets::Secrets;
 pub(crate) use sharing::Sharing;
 pub(crate) use telling::Telling;
@@ -102,6 +104,7 @@ pub struct Config {
     pub(crate) credentials: Credentials,
     pub(crate) policy: Policy,
     pub(crate) identity_headers: IdentityHeaders,
+    pub(crate) removed: Removed,
     pub(crate) forward_credential: bool,
     pub(crate) telling: Telling,
     pub(crate) filter_state: FilterState,
@@ -265,14 +268,20 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
     let sharing = document.field("shared").map(Field::hushed);
     let sharing = sharing.and_then(|field| sharing::read(&mut field.section()?, environment));
     version?;
-    let (identity_headers, forward_credential) = upstream;
+    let (identity_headers, mut removed, forward_credential) = upstream;
+    let policy = policy?;
+    // Where nothing is enforced the upstream gets what came.
+    if policy.is_all_shadow() {
+        removed = Removed::nothing();
+    }
     let anchors = anchors?;
     Some(Config {
         issuers: Issuers::new(&anchors),
         anchors,
         credentials,
-        policy: policy?,
+        policy,
         identity_headers,
+        removed,
         forward_credential,
         telling,
         filter_state,
@@ -358,14 +367,23 @@ fn read_upstream(
     issuers: usize,
     credentials: &Credentials,
     names: &[&str],
-) -> (IdentityHeaders, bool) {
+) -> (IdentityHeaders, Removed, bool) {
     let read = document.optional("upstream", |field| {
         let mut section = field.section()?;
         let headers = section.optional("set", |field| {
             identity_headers::read(field, issuers, credentials, names)
         });
+        let headers = headers.unwrap_or_default();
+        let keeps_method_overrides =
+            section.or("dangerous_forward_method_override", false, Field::boolean);
+        let removed = removed::read(
+            section.field("remove").as_ref(),
+            keeps_method_overrides,
+            &headers,
+            credentials,
+        );
         let forward = section.or("forward_credential", false, Field::boolean);
-        Some((headers.unwrap_or_default(), forward))
+        Some((headers, removed.unwrap_or_default(), forward))
     });
     read.unwrap_or_default()
 }

@@ -168,7 +168,7 @@ pub(super) fn read(
     Some(headers)
 }
 
-fn check_name(name: &str, field: &Field<'_>) -> bool {
+pub(super) fn check_name(name: &str, field: &Field<'_>) -> bool {
     let token = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
     if name.is_empty() || name.len() > 64 || !name.bytes().all(token) {
         field.problem("wants a header name of at most 64 letters, digits, `-` and `_`");

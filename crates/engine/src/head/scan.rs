@@ -50,6 +50,10 @@ pub(super) fn scan<'h>(
             push_new(&mut found.stripped.remove, name);
             continue;
         }
+        if config.removed.covers(name) {
+            push_new(&mut found.stripped.remove, name);
+            continue;
+        }
         match config.credentials.role(name) {
             Role::Place(place) => {
                 found.shown.push(place, value);

@@ -237,6 +237,37 @@ fn what_is_wrong_is_refused_where_it_stands() {
             json!({"non_canonical": "allow"}),
             "paths.non_canonical",
         ),
+        (
+            "/upstream",
+            json!({"remove": ["x-a", "content-length"]}),
+            "upstream.remove[1]",
+        ),
+        (
+            "/upstream",
+            json!({"remove": ["Authorization"]}),
+            "upstream.remove[0]",
+        ),
+        (
+            "/upstream",
+            json!({"remove": ["x y"]}),
+            "upstream.remove[0]",
+        ),
+        (
+            "/upstream",
+            json!({"remove": ["X_User"], "set": {"x-user": "subject"}}),
+            "upstream.remove[0]",
+        ),
+        (
+            "/upstream",
+            json!({"remove": vec!["x"; 33]}),
+            "upstream.remove",
+        ),
+        ("/upstream", json!({"remove": "x-a"}), "upstream.remove"),
+        (
+            "/upstream",
+            json!({"dangerous_forward_method_override": "yes"}),
+            "upstream.dangerous_forward_method_override",
+        ),
         ("/audit", json!({"log": "some"}), "audit.log"),
         ("/debug", json!({}), "debug"),
         ("/debug", json!({"trace": "yes"}), "debug.trace"),
