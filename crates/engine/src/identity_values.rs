@@ -121,11 +121,13 @@ fn value_of(
     Ok(Some((Rc::clone(&header.name), value.into_boxed_str())))
 }
 
+/// A claim, if it says something: `null` is how many issuers write that there is none.
 fn find<'c>(claims: &'c Claims, steps: &[Box<str>]) -> Option<&'c Value> {
     let (first, rest) = steps.split_first()?;
-    rest.iter().try_fold(claims.get(first)?, |value, step| {
+    let found = rest.iter().try_fold(claims.get(first)?, |value, step| {
         value.as_object()?.get(&**step)
-    })
+    });
+    found.filter(|value| !value.is_null())
 }
 
 /// Nothing where there is nothing to tell.
@@ -215,6 +217,26 @@ mod tests {
         ] {
             assert_eq!(text_of(&claim).as_deref(), Ok(text), "{claim}");
         }
+    }
+
+    #[test]
+    fn null_says_nothing() {
+        let limits = portcullis_jose::Limits::default();
+        let claims = Claims::parse(br#"{"a":null,"b":{"c":null},"d":0}"#, &limits).unwrap();
+        let find = |steps: &[&str]| {
+            let steps: Vec<Box<str>> = steps.iter().map(|step| Box::from(*step)).collect();
+            super::find(&claims, &steps).cloned()
+        };
+        assert_eq!((find(&["a"]), find(&["b", "c"])), (None, None));
+        assert_eq!(find(&["d"]), Some(json!(0)));
+        let some = |names: &[&str]| {
+            let steps = names
+                .iter()
+                .map(|name| (Box::from(*name), Box::from([Box::from(*name)])));
+            json_of(&claims, &Chosen::Several(steps.collect()), Encoding::Json)
+        };
+        assert_eq!(some(&["a", "d"]).as_deref(), Some(r#"{"d":0}"#));
+        assert_eq!(some(&["a"]), None);
     }
 
     #[test]
