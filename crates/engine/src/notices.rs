@@ -2,6 +2,8 @@
 
 use crate::config::Undiscovered;
 use crate::escape::push_json;
+use crate::metrics::Count;
+use crate::waiting::Hop;
 
 /// Most lines between two drains. More say nothing new, and the counters go on.
 const MOST: usize = 8;
@@ -24,6 +26,22 @@ impl Notices {
     /// INVARIANT: the same.
     #[cfg(feature = "shared")]
     pub(crate) fn sharing(&mut self, issuer: &str, what: &'static str, why: &'static str) {
+        self.push(issuer, what, why);
+    }
+
+    /// Once for all failures in a row.
+    pub(crate) fn fetch_failed(&mut self, issuer: &str, hop: Hop, why: Count) {
+        let what = match hop {
+            Hop::Metadata => "its metadata cannot be fetched",
+            Hop::Keys | Hop::Another(_) => "its keys cannot be fetched",
+        };
+        let why = match why {
+            Count::KeysTimedOut => "no answer in time",
+            Count::KeysUnreachable => "no answer",
+            Count::KeysStatus => "answered with another status than 200",
+            Count::KeysTooLarge => "longer than allowed",
+            _ => "malformed",
+        };
         self.push(issuer, what, why);
     }
 

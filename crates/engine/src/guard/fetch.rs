@@ -213,7 +213,12 @@ impl Guard {
                     })
                 }
             },
-            Err(_) => Err(Count::MetadataFailed),
+            Err(why) => {
+                if !feed.is_failing() {
+                    self.notices.fetch_failed(&issuer, flight.hop, why);
+                }
+                Err(Count::MetadataFailed)
+            }
         };
         match located {
             Ok(target) => {
@@ -247,6 +252,11 @@ impl Guard {
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.
             Err(count) => {
+                let issuer = self.keys.get(feed.issuer).map(|keys| Rc::clone(keys.issuer()));
+                let was_failing = self.feed(feed).is_some_and(Feed::is_failing);
+                if let Some(issuer) = issuer.filter(|_| !was_failing) {
+                    self.notices.fetch_failed(&issuer, Hop::Keys, count);
+                }
                 if let Some(feed) = self.feed_mut(feed) {
                     feed.fail(now, rand);
                 }

@@ -70,6 +70,45 @@ fn a_fetch_goes_by_the_metadata_to_the_keys() {
 }
 
 #[test]
+fn failures_are_told_once_in_a_row() {
+    let good = key("a", 1);
+    let mut world = World::new(&discovering(json!({"cluster": "idp"})));
+    world.start();
+    let told = |world: &mut World, reply: Reply<'static>| {
+        world.answer(reply);
+        world.pass_until_call();
+        std::mem::take(&mut world.notices)
+    };
+    let first = told(&mut world, Reply::Unreachable);
+    assert_eq!(
+        first,
+        [format!(
+            "issuer `{ISSUER}`: its metadata cannot be fetched: no answer"
+        )]
+    );
+    assert!(told(&mut world, Reply::TimedOut).is_empty());
+    world.answer_body(metadata(ISSUER, "https://login.example.com/jwks"));
+    let status = Reply::Response {
+        status: 500,
+        headers: &[],
+        body: b"",
+    };
+    // The metadata came, the keys did not: that is still the same row.
+    assert!(told(&mut world, status).is_empty());
+    world.answer_body(metadata(ISSUER, "https://login.example.com/jwks"));
+    world.answer_keys(&[&good]);
+    world.pass_until_call();
+    world.answer_body(metadata(ISSUER, "https://login.example.com/jwks"));
+    let next = told(&mut world, status);
+    assert_eq!(
+        next,
+        [format!(
+            "issuer `{ISSUER}`: its keys cannot be fetched: answered with another status than 200"
+        )]
+    );
+}
+
+#[test]
 fn the_leader_may_leave_between_the_two_calls() {
     let good = key("a", 1);
     let mut world = World::new(&discovering(json!({"cluster": "idp"})));
