@@ -259,7 +259,7 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
     let filter_state = document.or("filter_state", FilterState::default(), |field| {
         read_filter_state(field, issuers, &credential_names)
     });
-    let telling = telling::read(document, &names, policy.as_ref());
+    let telling = telling::read(document, &names, &credentials, policy.as_ref());
     let paths = document.optional("paths", |field| read_paths(&mut field.section()?));
     let audit = document.optional("audit", |field| read_audit(&mut field.section()?));
     let trace = document.optional("debug", |field| read_debug(&mut field.section()?));

@@ -96,6 +96,7 @@ impl Outcome {
         line.push_str(r#","latency_us":"#);
         let latency = self.latency(ended).as_micros();
         push_decimal(&mut line, u64::try_from(latency).unwrap_or(u64::MAX), 0);
+        self.push_place(&mut line);
         self.push_further(&mut line);
         line.push('}');
         line
@@ -103,6 +104,17 @@ impl Outcome {
 }
 
 impl Outcome {
+    /// Where the token stood, if its credential has several places and the line has room.
+    fn push_place(&self, line: &mut String) {
+        // `,"place":""}`
+        const AROUND: usize = 12;
+        let room = LINE.saturating_sub(line.len()).saturating_sub(AROUND);
+        let place = self.place.as_deref().filter(|place| place.len() <= room);
+        if cfg!(feature = "credentials") {
+            field(line, "place", place, room);
+        }
+    }
+
     /// The further tokens that the permission rests on. What the line has no room for is counted.
     fn push_further(&self, line: &mut String) {
         // `,"further":[` and `],"further_left_out":8}`; `,{"credential":"`, `","issuer":"`, `","subject":"` and `"}`.

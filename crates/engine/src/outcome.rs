@@ -29,6 +29,8 @@ pub struct Outcome {
     pub(crate) identity: Option<Rc<Identity>>,
     /// As which credential that token came, or which one the refusal is about, where the document names them.
     pub(crate) credential: Option<Rc<str>>,
+    /// In which of several places of that credential it stood.
+    pub(crate) place: Option<Rc<str>>,
     /// The further verified tokens of an allowed request, by the names of their credentials.
     pub(crate) further: Vec<(Rc<str>, Rc<Identity>)>,
     /// Which issuer a token that was *not* verified names. Anyone can write anything there.
@@ -72,6 +74,7 @@ impl Outcome {
             route,
             identity: None,
             credential: None,
+            place: None,
             further: Vec::new(),
             claimed_issuer: None,
             request,
@@ -90,6 +93,7 @@ impl Outcome {
         };
         let name = |one: &Verified| credentials.name(one.origin().credential).cloned();
         self.credential = name(&verified.first);
+        self.place = credentials.label(verified.first.origin().place).cloned();
         self.identity = Some(Rc::clone(verified.first.identity()));
         let further = verified.further.iter();
         self.further = further

@@ -57,13 +57,15 @@ impl Permit {
         };
         let speakers = decided.map_err(|denial| {
             let credential = denial.credential;
-            let refusal = refusal(denial.denied).about(credential);
+            let refusal = refusal(denial.denied);
             match verified
                 .iter()
                 .find(|one| one.origin().credential == credential)
             {
-                Some(one) => refusal.of_identity(one.identity()),
-                None => refusal,
+                Some(one) => refusal
+                    .about_token(one.origin())
+                    .of_identity(one.identity()),
+                None => refusal.about(credential),
             }
         })?;
         // A token that meets no alternative's demands ends here: what is set, forwarded and told is made from the permit alone.
@@ -73,7 +75,7 @@ impl Permit {
         let identity = verified.first.identity();
         if let Err(unfit) = identity.values() {
             return Err(Refusal::because(Reason::MappedClaimRefused, unfit.code())
-                .about(verified.first.origin().credential)
+                .about_token(verified.first.origin())
                 .of_identity(identity));
         }
         Ok(Self {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use portcullis_jose::{ClaimError, KeyError, TokenError};
 
+use crate::credential::Origin;
 use crate::identity::Identity;
 use crate::reason::Reason;
 use crate::reject::Details;
@@ -19,6 +20,8 @@ pub(crate) struct Refusal {
     pub(crate) identity: Option<Rc<Identity>>,
     /// The credential that it is about, by place in the document.
     pub(crate) credential: Option<usize>,
+    /// The place where it stood, likewise.
+    pub(crate) place: Option<usize>,
     /// The issuer that an unverified token names.
     pub(crate) claimed_issuer: Option<Box<str>>,
     /// What exactly, in words without any value of the token: for the trace, if one is asked for.
@@ -57,6 +60,13 @@ impl Refusal {
         self
     }
 
+    /// As [`Refusal::about`], of a token that came.
+    pub(crate) const fn about_token(mut self, origin: Origin) -> Self {
+        self.credential = Some(origin.credential);
+        self.place = Some(origin.place);
+        self
+    }
+
     /// Marks what an unverified token said about its issuer; an event shows it as a claim only.
     pub(crate) fn claiming(mut self, issuer: &str) -> Self {
         let end = issuer.floor_char_boundary(512);
@@ -73,6 +83,7 @@ impl From<Reason> for Refusal {
             details: None,
             identity: None,
             credential: None,
+            place: None,
             claimed_issuer: None,
             explanation: None,
         }

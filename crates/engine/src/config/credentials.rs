@@ -32,6 +32,8 @@ pub(crate) struct Place {
     /// The first place in the same header, if this is not it.
     pub(crate) shares: Option<usize>,
     pub(crate) at: At,
+    /// What events call it, where its credential has others.
+    pub(crate) label: Option<Rc<str>>,
 }
 
 /// What kind of place.
@@ -94,6 +96,7 @@ impl Default for Credentials {
                     header: "authorization".into(),
                     scheme: "Bearer".into(),
                 },
+                label: None,
             }],
             in_cookies: false,
             in_query: false,
@@ -134,6 +137,22 @@ impl Credentials {
     pub(crate) fn name(&self, credential: usize) -> Option<&Rc<str>> {
         let kind = self.kinds.get(credential).filter(|_| self.named)?;
         Some(&kind.name)
+    }
+
+    /// What events call a place, unless its credential has no other.
+    pub(crate) fn label(&self, place: usize) -> Option<&Rc<str>> {
+        self.places.get(place)?.label.as_ref()
+    }
+
+    /// By which of its methods RFC 6750 would have a client send a token here: `header` (section 2.1) and `query` (section 2.3).
+    #[cfg(feature = "answers")]
+    pub(super) fn bearer_methods(&self) -> Vec<&'static str> {
+        let has = |is: fn(&At) -> bool| self.places.iter().any(|place| is(&place.at));
+        let header = |at: &At| matches!(at, At::Scheme { header, scheme } if &**header == "authorization" && scheme.eq_ignore_ascii_case("Bearer"));
+        let query = |at: &At| matches!(at, At::Query { name } if &**name == "access_token");
+        let methods = [("header", has(header)), ("query", has(query))];
+        let taken = methods.into_iter().filter(|(_, taken)| *taken);
+        taken.map(|(method, _)| method).collect()
     }
 
     /// Whether a credential goes on to the upstream once it is verified.
@@ -231,6 +250,7 @@ pub(super) fn read(field: &Field<'_>, issuers: &[&str]) -> Option<Credentials> {
         check_name(name, entry);
         credentials.read_entry(name, entry, issuers);
     }
+    credentials.label_places();
     Some(credentials)
 }
 
@@ -364,8 +384,29 @@ impl Credentials {
             credential,
             shares,
             at,
+            label: None,
         });
     }
+
+    fn label_places(&mut self) {
+        let of_each: Vec<usize> = self.places.iter().map(|place| place.credential).collect();
+        for place in &mut self.places {
+            let places = of_each.iter().filter(|one| **one == place.credential);
+            if places.count() > 1 {
+                place.label = Some(label_of(&place.at));
+            }
+        }
+    }
+}
+
+/// What an event calls a place, in words of the document.
+fn label_of(at: &At) -> Rc<str> {
+    let (kind, name) = match at {
+        At::Scheme { header, .. } | At::Header { header, .. } => ("header ", header),
+        At::Cookie { name, .. } => ("cookie ", name),
+        At::Query { name } => ("query ", name),
+    };
+    [kind, name].concat().into()
 }
 
 /// Whether one place cannot be told from the other, by us or by some upstream.

@@ -199,7 +199,13 @@ fn check_free(name: &str, field: &Field<'_>, credentials: &Credentials) -> bool 
 pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<usize>, Source)> {
     if matches!(field.value(), Value::Map(_)) {
         #[cfg(feature = "answers")]
-        return Some((None, read_encoded(&mut field.section()?)?));
+        {
+            let mut section = field.section()?;
+            let credential = section.optional("credential", |field| {
+                find_credential(field, field.non_empty_text()?, names)
+            });
+            return Some((credential, read_encoded(&mut section)?));
+        }
         #[cfg(not(feature = "answers"))]
         return super::telling::left_out(field);
     }
@@ -210,11 +216,16 @@ pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<u
     let Some((name, text)) = named else {
         return Some((None, read_part(field, text)?));
     };
+    let credential = find_credential(field, name, names);
+    Some((Some(credential?), read_part(field, text)?))
+}
+
+fn find_credential(field: &Field<'_>, name: &str, names: &[&str]) -> Option<usize> {
     if !cfg!(feature = "credentials") {
         // INVARIANT: nothing is made from named credentials then, so the header would never be set.
         field.problem_with_help(
             "names a credential, and this build has none but `authorization: Bearer`",
-            "leave `credentials.NAME.` out, or use token-guard.wasm, which has them",
+            "leave it out, or use token-guard.wasm, which has them",
         );
         return None;
     }
@@ -225,7 +236,7 @@ pub(super) fn read_source(field: &Field<'_>, names: &[&str]) -> Option<(Option<u
             format!("configured: {}", names.join(", ")),
         );
     }
-    Some((Some(credential?), read_part(field, text)?))
+    credential
 }
 
 fn read_part(field: &Field<'_>, text: &str) -> Option<Source> {
@@ -257,7 +268,7 @@ fn steps_of(path: &str) -> Option<Steps> {
     good.then(|| steps.into())
 }
 
-/// Reads `{ claim: …, format: … }` or `{ claims: […] or all, format: … }`.
+/// Reads `{ claim: …, format: … }` or `{ claims: […] or all, format: … }`, without `credential`, which may stand with both.
 #[cfg(feature = "answers")]
 fn read_encoded(section: &mut Section<'_>) -> Option<Source> {
     let claim = section.field("claim");

@@ -30,6 +30,7 @@ impl Metadata {
 pub(super) fn read(
     section: &mut Section<'_>,
     issuers: &[&str],
+    bearer_methods: &[&str],
     policy: Option<&Policy>,
 ) -> Option<Metadata> {
     let mut members = Map::new();
@@ -68,8 +69,8 @@ pub(super) fn read(
     if let Some(scopes) = scopes {
         members.insert("scopes_supported".to_owned(), Value::Array(scopes));
     }
-    // The guard takes tokens from headers only (RFC 6750 section 2.1).
-    members.insert("bearer_methods_supported".to_owned(), json!(["header"]));
+    // RFC 9728 section 2: none is "no bearer methods are supported", which other headers and cookies are not.
+    members.insert("bearer_methods_supported".to_owned(), json!(bearer_methods));
     members.insert("resource".to_owned(), resource.into());
     Some(Metadata {
         url,

@@ -3,6 +3,7 @@
 use portcullis_policy::{Field, Policy, Section};
 
 use super::cors::Cors;
+use super::credentials::Credentials;
 use super::metadata::Metadata;
 use super::texts::{Text, Texts};
 use crate::reason::Reason;
@@ -65,6 +66,7 @@ impl Telling {
 pub(super) fn read(
     document: &mut Section<'_>,
     issuers: &[&str],
+    credentials: &Credentials,
     policy: Option<&Policy>,
 ) -> Telling {
     let default = Telling::default();
@@ -76,7 +78,8 @@ pub(super) fn read(
             super::texts::read(&mut field.section()?)
         }),
         metadata: document.optional("resource", |field| {
-            super::metadata::read(&mut field.section()?, issuers, policy)
+            let methods = credentials.bearer_methods();
+            super::metadata::read(&mut field.section()?, issuers, &methods, policy)
         }),
         cors: document.optional("cors", |field| {
             super::cors::read(&mut field.section()?, policy)
@@ -84,7 +87,7 @@ pub(super) fn read(
     };
     #[cfg(not(feature = "answers"))]
     {
-        let _ = (issuers, policy);
+        let _ = (issuers, credentials, policy);
         for name in ["answers", "resource", "cors"] {
             document.optional(name, left_out::<()>);
         }

@@ -95,7 +95,7 @@ impl Guard {
         let Some(token) = tokens.iter_mut().nth(place) else {
             return self.reject_passage(passage, Reason::StateMissing.into());
         };
-        let credential = token.credential.origin().credential;
+        let origin = token.credential.origin();
         let patience = token.patience;
         let paused_bytes = tokens
             .iter()
@@ -116,7 +116,7 @@ impl Guard {
                     // The key that it made us fetch is not there.
                     self.budget.charge(Self::source_of(&passage), 1, now);
                 }
-                let refusal = refusal.claiming(&need.issuer).about(credential);
+                let refusal = refusal.claiming(&need.issuer).about_token(origin);
                 return self.reject_passage(passage, refusal);
             }
         };

@@ -218,8 +218,8 @@ impl Guard {
                     }
                 }
                 Verification::Bad(refusal) => {
-                    let credential = token.credential.origin().credential;
-                    return self.conclude(passage, Err(refusal.about(credential)), ask_source);
+                    let refusal = refusal.about_token(token.credential.origin());
+                    return self.conclude(passage, Err(refusal), ask_source);
                 }
                 Verification::NeedsKeys(need) => {
                     lacks = Some((place, need));
@@ -383,6 +383,7 @@ impl Guard {
             details,
             identity,
             credential,
+            place,
             claimed_issuer,
             explanation: _,
         } = refusal;
@@ -391,6 +392,8 @@ impl Guard {
         outcome.identity = identity;
         let name = |credential| self.config.credentials.name(credential).cloned();
         outcome.credential = credential.and_then(name);
+        let label = |place| self.config.credentials.label(place).cloned();
+        outcome.place = place.and_then(label);
         outcome.claimed_issuer = claimed_issuer;
         outcome.audited = self.config.audit != Audit::None;
         details.map(|details| *details).unwrap_or_default()

@@ -977,3 +977,102 @@ fn a_document_may_name_its_one_credential() {
         Some("Bearer realm=\"api\"")
     );
 }
+
+#[cfg(feature = "answers")]
+#[test]
+fn claims_as_json_can_be_those_of_a_named_credential() {
+    let mut document = several();
+    document["upstream"]["set"]["x-workload-json"] =
+        json!({"claims": ["sub", "iss"], "format": "json", "credential": "workload"});
+    let mut stage = Stage::of(&document);
+    let ask = stage.workload(get("/both").bearer(&stage.user));
+    let forward = stage.forward(&ask);
+    assert_eq!(
+        set_of(&forward)["x-workload-json"],
+        json!({"iss": MESH, "sub": "shop"}).to_string()
+    );
+    // Without that credential there is nothing to tell, and what a client sends under the name goes.
+    let ask = get("/session").header("x-workload-json", "forged");
+    let forward = stage.forward(&stage.session(ask));
+    assert!(!set_of(&forward).contains_key("x-workload-json"));
+    assert!(removed_of(&forward).contains(&"x-workload-json".to_owned()));
+    document["upstream"]["set"]["x-workload-json"]["credential"] = json!("nobody");
+    let problems = Config::parse(document.to_string().as_bytes()).unwrap_err();
+    assert_eq!(
+        problems.as_slice()[0].path,
+        "upstream.set.x-workload-json.credential"
+    );
+}
+
+#[test]
+fn events_tell_the_place_of_a_credential_that_has_several() {
+    let mut document = several();
+    document["credentials"]["user"] = json!({"places": [
+        {"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"},
+        {"cookie": "token"}, {"dangerous_query": "token"},
+    ]});
+    let mut stage = Stage::of(&document);
+    let user = stage.user.clone();
+    let bad = forged(&key("a", 1).sign(&stage.world.claims()), 1);
+    let asks = |token: &str| {
+        [
+            (get("/user").bearer(token), "header authorization"),
+            (get("/user").header("x-token", token), "header x-token"),
+            (
+                get("/user").header("cookie", &format!("token={token}")),
+                "cookie token",
+            ),
+            (get(&format!("/user?token={token}")), "query token"),
+        ]
+    };
+    for token in [&user, &bad] {
+        for (ask, place) in asks(token) {
+            let got = stage.world.send(&ask);
+            let line = got.outcome().unwrap().event_line(stage.world.now);
+            let event: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(event["place"], place, "{event}");
+            assert_eq!(event["credential"], "user");
+        }
+    }
+    // The others have one, which the document tells.
+    let ask = stage.session(get("/session"));
+    let line = stage.forward(&ask).outcome().event_line(stage.world.now);
+    assert!(!line.contains("\"place\""), "{line}");
+}
+
+#[cfg(feature = "answers")]
+#[test]
+fn the_metadata_tells_the_methods_by_which_a_token_can_come() {
+    let bearer = json!({"header": "authorization", "scheme": "bearer"});
+    for (credentials, methods) in [
+        (json!({"a": bearer}), json!(["header"])),
+        (
+            json!({"a": {"places": [{"dangerous_query": "access_token"}, bearer]}}),
+            json!(["header", "query"]),
+        ),
+        (
+            json!({"a": {"dangerous_query": "access_token"}}),
+            json!(["query"]),
+        ),
+        // RFC 6750 section 2 knows neither of these.
+        (json!({"a": {"cookie": "token"}}), json!([])),
+        (json!({"a": {"dangerous_query": "token"}}), json!([])),
+        (
+            json!({"a": {"header": "authorization", "scheme": "Token"}}),
+            json!([]),
+        ),
+    ] {
+        let patch = json!({"resource": {"resource": "https://api.example.com"}});
+        let mut document = with(document(), patch);
+        document["credentials"] = credentials.clone();
+        let mut world = World::started(&document, &[&key("a", 1)]);
+        let answer = world
+            .send(&get("/.well-known/oauth-protected-resource"))
+            .answer();
+        let metadata: Value = serde_json::from_str(answer.body()).unwrap();
+        assert_eq!(
+            metadata["bearer_methods_supported"], methods,
+            "{credentials}"
+        );
+    }
+}
