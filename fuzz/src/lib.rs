@@ -3,7 +3,9 @@
 //! A target `name` is a module here with `pub fn run(data: &[u8])`, which panics when a property does not hold; a file
 //! `fuzz_targets/name.rs` with its `[[bin]]`; and a folder `corpus/name`, whose files a test replays.
 
+pub mod answer_template;
 pub mod compact_jws;
+pub mod credentials;
 pub mod engine_operations;
 pub mod key_set;
 pub mod metadata;

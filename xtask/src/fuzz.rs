@@ -13,8 +13,10 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The targets, each a file of `fuzz/fuzz_targets` whose body is a function of the fuzz library.
-pub(crate) const TARGETS: [&str; 7] = [
+pub(crate) const TARGETS: [&str; 9] = [
+    "answer_template",
     "compact_jws",
+    "credentials",
     "key_set",
     "metadata",
     "policy_document",

@@ -14,6 +14,9 @@ pub(super) const FLIGHT: u64 = 2_000 + 1_000;
 /// The document that the guard runs.
 pub(super) const DOCUMENT: &str = r#"{
   "version": 1,
+  "credentials": {"bearer": {"places": [
+    {"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"}, {"cookie": "t"}, {"dangerous_query": "t"}
+  ]}},
   "issuers": [
     {"issuer": "https://a.example.com", "audiences": ["https://api.example.com"], "algorithms": ["EdDSA"], "leeway": "5s",
      "jwks": {"uri": "https://a.example.com/jwks", "cluster": "a", "timeout": "2s", "refresh": "1m", "cooldown": "5s", "stale": "30s"}},
@@ -87,6 +90,26 @@ impl Route {
             Self::Tenant(tenant) => token.tenant == tenant,
             // There the token is not even looked at.
             Self::Open | Self::Nowhere => false,
+        }
+    }
+}
+
+/// Where a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Authorization,
+    Header,
+    Cookie,
+    Query,
+}
+
+impl Place {
+    pub(super) fn of(byte: u8) -> Self {
+        match byte % 8 {
+            5 => Self::Header,
+            6 => Self::Cookie,
+            7 => Self::Query,
+            _ => Self::Authorization,
         }
     }
 }
