@@ -109,6 +109,24 @@ pub fn replace_once(text: &str, from: &str, to: &str) -> Result<String> {
     Ok(text.replacen(from, to, 1))
 }
 
+/// What a test changes in the example's files beyond policy and addresses.
+#[derive(Clone, Copy)]
+pub struct Edits<'e> {
+    /// Of `envoy.yaml`.
+    pub bootstrap: &'e dyn Fn(String) -> Result<String>,
+    /// Of `lds.yaml`, at the start; a reload is without it.
+    pub listener: &'e dyn Fn(String) -> Result<String>,
+}
+
+impl Default for Edits<'_> {
+    fn default() -> Self {
+        Self {
+            bootstrap: &Ok,
+            listener: &Ok,
+        }
+    }
+}
+
 /// The example, running.
 #[derive(Debug)]
 pub struct Gateway {
@@ -125,16 +143,16 @@ impl Gateway {
         upstream: SocketAddr,
         options: &Options,
     ) -> Result<Self> {
-        Self::start_edited(policy, issuer, upstream, options, Ok)
+        Self::start_edited(policy, issuer, upstream, options, Edits::default())
     }
 
-    /// As [`Gateway::start`], with a last edit of the bootstrap's text.
+    /// As [`Gateway::start`], with last edits of the files.
     pub fn start_edited(
         policy: &str,
         issuer: SocketAddr,
         upstream: SocketAddr,
         options: &Options,
-        edit: impl FnOnce(String) -> Result<String>,
+        edits: Edits<'_>,
     ) -> Result<Self> {
         let mut example = Example::read()?;
         let scratch = Scratch::new()?;
@@ -150,7 +168,8 @@ impl Gateway {
             "target/dist/token-guard.wasm",
             &wasm.to_string_lossy(),
         )?;
-        let lds = scratch.write("lds.yaml", example.listener_with(policy).as_bytes())?;
+        let listener = (edits.listener)(example.listener_with(policy))?;
+        let lds = scratch.write("lds.yaml", listener.as_bytes())?;
         let mut bootstrap = replace_once(
             &example.bootstrap,
             "examples/envoy/lds.yaml",
@@ -167,7 +186,8 @@ impl Gateway {
             "port_value: 9000",
             &format!("port_value: {}", upstream.port()),
         )?;
-        let envoy = Envoy::start_text(scratch, "bootstrap.yaml", &edit(bootstrap)?, options)?;
+        let bootstrap = (edits.bootstrap)(bootstrap)?;
+        let envoy = Envoy::start_text(scratch, "bootstrap.yaml", &bootstrap, options)?;
         // LIVE is said before the workers listen.
         let patience = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(address).is_err() {

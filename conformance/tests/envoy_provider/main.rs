@@ -7,6 +7,7 @@
     reason = "all of this is test code, the parts outside of test functions too"
 )]
 
+mod access_log;
 mod discovery;
 mod example;
 mod flood;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use portcullis_conformance::envoy::Options;
 use portcullis_conformance::provider::{TlsFront, tls_file};
-use portcullis_conformance::scenario::{Gateway, replace_once};
+use portcullis_conformance::scenario::{Edits, Gateway, replace_once};
 
 use crate::stage::{READ, Stage, wait_until};
 
@@ -18,18 +18,22 @@ fn gateway(stage: &Stage, front: &TlsFront, authority: &str) -> Result<Gateway> 
         "uri: https://login.example.com/jwks",
     )?;
     let authority = tls_file(authority);
+    let bootstrap = |text: String| {
+        let text = text.replace("#https ", "");
+        replace_once(
+            &text,
+            "/etc/ssl/certs/ca-certificates.crt",
+            &authority.to_string_lossy(),
+        )
+    };
     Gateway::start_edited(
         &policy,
         front.address(),
         stage.upstream.address(),
         &Options::default(),
-        |bootstrap| {
-            let bootstrap = bootstrap.replace("#https ", "");
-            replace_once(
-                &bootstrap,
-                "/etc/ssl/certs/ca-certificates.crt",
-                &authority.to_string_lossy(),
-            )
+        Edits {
+            bootstrap: &bootstrap,
+            ..Edits::default()
         },
     )
 }

@@ -645,3 +645,41 @@ fn a_host_that_does_not_resume_gets_an_answer() {
     vm.reply(ROOT, 0, OK, &key_set(&[K1]));
     assert_eq!(status(&vm, ONE), Some(503));
 }
+
+#[test]
+fn the_access_log_is_told_under_the_names_of_the_document() {
+    let told = "\nfilter_state: { portcullis.reason: reason, portcullis.user: claims.sub, portcullis.claims: { claims: [sub, iss], format: json } }\n";
+    let vm = configured(&format!("{}{told}", inline()));
+    let state = |stream: u32| {
+        vm.host(|host| {
+            let state = host.streams[&stream].filter_state.iter();
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            state
+                .map(|(path, value)| (text(path), text(value)))
+                .collect::<Vec<_>>()
+        })
+    };
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    // One segment, dots and all, and the bytes alone: Envoy puts `wasm.` before the name and shows the value as it is.
+    assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
+    assert_eq!(
+        state(ONE),
+        [
+            pair(
+                "portcullis.claims",
+                r#"{"iss":"https://idp.example.com","sub":"alice"}"#
+            ),
+            pair("portcullis.reason", "authenticated"),
+            pair("portcullis.user", "alice"),
+        ]
+    );
+    // Who is refused is nobody, and so is who was not asked.
+    assert_eq!(request(&vm, TWO, "/orders", Some(BOB)), Action::Pause);
+    assert_eq!(state(TWO), [pair("portcullis.reason", "key_unknown")]);
+    let open = TWO + 1;
+    assert_eq!(
+        request(&vm, open, "/healthz", Some(ALICE)),
+        Action::Continue
+    );
+    assert_eq!(state(open), [pair("portcullis.reason", "anonymous")]);
+}
