@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use host_test::profile::{CalloutsFrom, ContextSwitch};
 use host_test::{
-    CalloutReply, Clock, HostOptions, Message, Module, Outcome as Stream, PluginConfig, Process,
-    Request, ResetBy, StreamId, Worker,
+    Callout, CalloutReply, Clock, HostOptions, Message, Module, Outcome as Stream, PluginConfig,
+    Process, Request, ResetBy, StreamId, Worker,
 };
 
 use crate::audit::{self, Told};
@@ -227,9 +227,14 @@ impl Host for Wasm {
         };
         let mut answered = vec![callout.token];
         if self.worker.profile().facts().contexts == ContextSwitch::Ignored {
-            // There every request asks for itself, and the issuer answers each; not what they ask for next.
-            let outstanding = self.worker.callouts().map(|other| other.token);
-            answered.extend(outstanding.filter(|other| *other != callout.token));
+            // There every request asks for itself, and the issuer answers each that asks for the same; not what they ask for
+            // next.
+            let asks = |other: &Callout| (other.headers.text(":authority"), other.path());
+            let outstanding = self
+                .worker
+                .callouts()
+                .filter(|other| other.token != callout.token && asks(other) == asks(&callout));
+            answered.extend(outstanding.map(|other| other.token));
         }
         for token in answered {
             self.worker.answer(token, reply.clone())?;
