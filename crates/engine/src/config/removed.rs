@@ -48,23 +48,21 @@ impl Removed {
     }
 
     /// Whether an upstream could read `name` as one of these.
+    #[inline]
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
-        self.lengths & bit(name.len()) != 0
-            && self
-                .names
-                .iter()
-                .any(|known| folds_together(known.as_bytes(), name))
+        self.lengths & bit(name.len()) != 0 && self.has(name)
+    }
+
+    #[inline(never)]
+    fn has(&self, name: &[u8]) -> bool {
+        let mut names = self.names.iter();
+        names.any(|known| folds_together(known.as_bytes(), name))
     }
 }
 
-/// Names have 1 to 64 bytes.
+/// The bit of a length; longer ones than names have share those of names.
 fn bit(length: usize) -> u64 {
-    let place = length
-        .checked_sub(1)
-        .and_then(|place| u32::try_from(place).ok());
-    place
-        .and_then(|place| 1_u64.checked_shl(place))
-        .unwrap_or(0)
+    1_u64.wrapping_shl(u32::try_from(length).unwrap_or(0))
 }
 
 pub(super) fn read(
