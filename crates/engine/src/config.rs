@@ -40,6 +40,7 @@ mod limits;
     )
 )]
 mod metadata;
+mod places;
 mod removed;
 #[cfg_attr(not(feature = "more-algorithms"), path = "config/without_secrets.rs")]
 mod secrets;

@@ -63,7 +63,7 @@ impl At {
 #[derive(Debug)]
 pub(crate) struct Credentials {
     kinds: Vec<Kind>,
-    places: Vec<Place>,
+    pub(super) places: Vec<Place>,
     in_cookies: bool,
     in_query: bool,
     /// The document names them: events and answers then say which.
@@ -142,17 +142,6 @@ impl Credentials {
     /// What events call a place, unless its credential has no other.
     pub(crate) fn label(&self, place: usize) -> Option<&Rc<str>> {
         self.places.get(place)?.label.as_ref()
-    }
-
-    /// By which of its methods RFC 6750 would have a client send a token here: `header` (section 2.1) and `query` (section 2.3).
-    #[cfg(feature = "answers")]
-    pub(super) fn bearer_methods(&self) -> Vec<&'static str> {
-        let has = |is: fn(&At) -> bool| self.places.iter().any(|place| is(&place.at));
-        let header = |at: &At| matches!(at, At::Scheme { header, scheme } if &**header == "authorization" && scheme.eq_ignore_ascii_case("Bearer"));
-        let query = |at: &At| matches!(at, At::Query { name } if &**name == "access_token");
-        let methods = [("header", has(header)), ("query", has(query))];
-        let taken = methods.into_iter().filter(|(_, taken)| *taken);
-        taken.map(|(method, _)| method).collect()
     }
 
     /// Whether a credential goes on to the upstream once it is verified.
@@ -387,26 +376,6 @@ impl Credentials {
             label: None,
         });
     }
-
-    fn label_places(&mut self) {
-        let of_each: Vec<usize> = self.places.iter().map(|place| place.credential).collect();
-        for place in &mut self.places {
-            let places = of_each.iter().filter(|one| **one == place.credential);
-            if places.count() > 1 {
-                place.label = Some(label_of(&place.at));
-            }
-        }
-    }
-}
-
-/// What an event calls a place, in words of the document.
-fn label_of(at: &At) -> Rc<str> {
-    let (kind, name) = match at {
-        At::Scheme { header, .. } | At::Header { header, .. } => ("header ", header),
-        At::Cookie { name, .. } => ("cookie ", name),
-        At::Query { name } => ("query ", name),
-    };
-    [kind, name].concat().into()
 }
 
 /// Whether one place cannot be told from the other, by us or by some upstream.
