@@ -113,7 +113,13 @@ pub fn run(data: &[u8]) -> Outcome {
         Step::Reject(reject) => {
             let told = reject.outcome().event_line(UnixTime::from_secs(NOW)) + reject.body();
             let signatures = TOKENS.iter().filter_map(|token| token.rsplit('.').next());
-            for signature in signatures {
+            // A path is no place of a credential, and events tell it.
+            let path = target
+                .split(|byte| *byte == b'?')
+                .next()
+                .unwrap_or_default();
+            let path = String::from_utf8_lossy(path);
+            for signature in signatures.filter(|signature| !path.contains(*signature)) {
                 assert!(!told.contains(signature), "a credential was told: {told}");
             }
             Outcome::Refused
@@ -323,7 +329,7 @@ mod tests {
         };
         let mut outcomes = [0_u32; 3];
         for _ in 0..3_000 {
-            let mut data = Vec::new();
+            let mut data = PIECES[draw() % 3].to_vec();
             for _ in 0..1 + draw() % 8 {
                 data.extend_from_slice(PIECES[draw() % PIECES.len()]);
             }

@@ -252,7 +252,10 @@ impl Guard {
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.
             Err(count) => {
-                let issuer = self.keys.get(feed.issuer).map(|keys| Rc::clone(keys.issuer()));
+                let issuer = self
+                    .keys
+                    .get(feed.issuer)
+                    .map(|keys| Rc::clone(keys.issuer()));
                 let was_failing = self.feed(feed).is_some_and(Feed::is_failing);
                 if let Some(issuer) = issuer.filter(|_| !was_failing) {
                     self.notices.fetch_failed(&issuer, Hop::Keys, count);
