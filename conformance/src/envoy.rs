@@ -31,6 +31,8 @@ pub struct Options {
     pub kept_log_lines: usize,
     /// How long a replaced listener goes on serving the connections it has; Envoy's default is ten minutes.
     pub drain: Option<Duration>,
+    /// How often access logs are written out; Envoy's default is ten seconds.
+    pub flush: Option<Duration>,
     /// Envoy is killed when the thread that started it ends, however that happens: a program that is itself killed drops nothing.
     /// Needs `setpriv` of util-linux. Not for tests that start Envoy on one thread and use it on another.
     pub ends_with_thread: bool,
@@ -45,6 +47,7 @@ impl Default for Options {
             log_format: "%L %n %v".to_owned(),
             kept_log_lines: usize::MAX,
             drain: None,
+            flush: None,
             ends_with_thread: false,
         }
     }
@@ -98,6 +101,11 @@ impl Envoy {
             ["--drain-time-s".to_owned(), seconds]
         });
         let drain = drain.into_iter().flatten();
+        let flush = options.flush.map(|every| {
+            let millis = every.as_millis().to_string();
+            ["--file-flush-interval-msec".to_owned(), millis]
+        });
+        let flush = flush.into_iter().flatten();
         let mut child = program(options)?
             .arg("--config-path")
             .arg(&config)
@@ -119,6 +127,7 @@ impl Envoy {
                     .map(|(name, value)| (name, value)),
             )
             .args(drain)
+            .args(flush)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -38,7 +38,7 @@ fn play(gateway: &Gateway, request: &[u8]) -> Result<(Value, Value, Option<Echo>
     let wait = |wanted: fn(&str) -> bool| {
         gateway
             .envoy()
-            .wait_for_log(mark, Duration::from_secs(10), wanted)
+            .wait_for_log(mark, Duration::from_secs(30), wanted)
     };
     let line = wait(|line| line.starts_with('{'))?;
     let event = wait(|line| audit::decision(line).is_some())?;
@@ -56,7 +56,10 @@ fn the_access_log_and_later_filters_learn_who_was_permitted() -> Result<()> {
         &stage.policy("")?,
         stage.provider.address(),
         stage.upstream.address(),
-        &Options::default(),
+        &Options {
+            flush: Some(Duration::from_millis(50)),
+            ..Options::default()
+        },
         Edits {
             listener: &listener,
             ..Edits::default()
