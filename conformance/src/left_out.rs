@@ -25,6 +25,10 @@ pub const NO_YAML: &str = "this is no JSON document, and this build has no YAML 
 /// What the minimal build says to answers of one's own, after the place.
 const NO_ANSWERS: &str = "this build has no answers of one's own and no identity as JSON (use token-guard.wasm, which has them)";
 
+/// What the minimal build says to a header from a named credential, after the place.
+const NO_NAMED: &str = "names a credential, and this build has none but `authorization: Bearer` (leave it out, or use \
+                        token-guard.wasm, which has them)";
+
 /// Converts a document from YAML.
 pub fn documents(yaml: &str) -> Result<Documents> {
     let whole: Value = serde_saphyr::from_str(yaml)
@@ -87,10 +91,16 @@ pub fn documents(yaml: &str) -> Result<Documents> {
         .and_then(Value::as_object_mut);
     if let Some(set) = set {
         set.retain(|name, source| {
+            let names_one = source
+                .as_str()
+                .is_some_and(|text| text.starts_with("credentials."));
+            if names_one {
+                mistakes.push(format!("upstream.set.{name}: {NO_NAMED}"));
+            }
             if source.is_object() {
                 mistakes.push(format!("upstream.set.{name}: {NO_ANSWERS}"));
             }
-            !source.is_object()
+            !source.is_object() && !names_one
         });
     }
     // Read in this order.
