@@ -5,6 +5,7 @@
 
 mod record;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -106,8 +107,15 @@ impl Shared {
         now: UnixTime,
         describe: impl FnOnce() -> Vec<u8>,
     ) -> Result<Spot, NoSpot> {
-        let known = self.known.entry((feed.issuer, feed.feed));
-        let Places { identity, places } = *known.or_insert_with(|| Places::of(keys, &describe()));
+        let known = match self.known.entry((feed.issuer, feed.feed)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                // INVARIANT: what cannot be told from other key sets is not shared.
+                let places = Places::of(keys, &describe()).ok_or(NoSpot::NoStore)?;
+                unknown.insert(places)
+            }
+        };
+        let Places { identity, places } = *known;
         for place in places {
             let name = name_of(place);
             let seal = Seal {
@@ -161,17 +169,15 @@ impl Shared {
 }
 
 impl Places {
-    fn of(keys: &Sharing, description: &[u8]) -> Self {
-        let identity = keys
-            .name
-            .mac(&[b"key set", description])
-            .unwrap_or_default();
+    /// `None` if there is no MAC, which never happens.
+    fn of(keys: &Sharing, description: &[u8]) -> Option<Self> {
+        let identity = keys.name.mac(&[b"key set", description]).ok()?;
         let (pairs, _) = identity.as_chunks::<2>();
         let mut places = [0; 4];
         for (place, pair) in places.iter_mut().zip(pairs) {
             *place = u16::from_be_bytes(*pair).checked_rem(PLACES).unwrap_or(0);
         }
-        Self { identity, places }
+        Some(Self { identity, places })
     }
 }
 
@@ -250,7 +256,7 @@ mod tests {
     #[test]
     fn key_sets_move_aside_for_each_other_and_four_times_at_most() {
         let store = Plain::default();
-        let places = Places::of(&keys(), b"ours").places;
+        let places = Places::of(&keys(), b"ours").unwrap().places;
         assert_eq!(places.iter().collect::<BTreeSet<_>>().len(), 4);
         for (taken, place) in places.iter().enumerate() {
             let spot = find(&store, "ours", 10).unwrap();
@@ -277,8 +283,9 @@ mod tests {
             seal: secret.derive("seal").unwrap(),
             name: secret.derive("name").unwrap(),
         };
-        let known = Places::of(&keys(), b"a");
+        let known = Places::of(&keys(), b"a").unwrap();
         for places in [Places::of(&keys(), b"b"), Places::of(&other, b"a")] {
+            let places = places.unwrap();
             assert_ne!(known.identity, places.identity);
             assert_ne!(known.places, places.places);
         }
