@@ -13,15 +13,18 @@ const METHOD_OVERRIDES: [&str; 3] = [
     "x-method-override",
 ];
 
-/// Most names; each is looked at with every header of its length.
+/// What the guard itself reads of browsers' requests.
+const READ: [&str; 2] = ["origin", "access-control-request-method"];
+
+/// Most names; each is looked at with every header.
 const MOST: usize = 32;
 
 /// Names of headers, in lower case.
 #[derive(Debug)]
 pub(crate) struct Removed {
     names: Vec<Box<str>>,
-    /// A bit for each length that a name has: nearly all headers need no further look.
-    lengths: u64,
+    /// There are others than [`METHOD_OVERRIDES`].
+    pub(crate) is_more: bool,
 }
 
 impl Default for Removed {
@@ -37,32 +40,18 @@ impl Removed {
     }
 
     fn of(mut names: Vec<Box<str>>, keeps_method_overrides: bool) -> Self {
+        let is_more = !names.is_empty();
         if !keeps_method_overrides {
             names.extend(METHOD_OVERRIDES.map(Box::from));
         }
-        let lengths = names.iter().map(|name| bit(name.len()));
-        Self {
-            lengths: lengths.fold(0, |all, one| all | one),
-            names,
-        }
+        Self { names, is_more }
     }
 
     /// Whether an upstream could read `name` as one of these.
-    #[inline]
     pub(crate) fn covers(&self, name: &[u8]) -> bool {
-        self.lengths & bit(name.len()) != 0 && self.has(name)
-    }
-
-    #[inline(never)]
-    fn has(&self, name: &[u8]) -> bool {
         let mut names = self.names.iter();
         names.any(|known| folds_together(known.as_bytes(), name))
     }
-}
-
-/// The bit of a length; longer ones than names have share those of names.
-fn bit(length: usize) -> u64 {
-    1_u64.wrapping_shl(u32::try_from(length).unwrap_or(0))
 }
 
 pub(super) fn read(
@@ -77,6 +66,10 @@ pub(super) fn read(
     let names = field.list_of(|item| {
         let name = item.non_empty_text()?;
         if !check_name(name, item) {
+            return None;
+        }
+        if READ.iter().any(|read| read.eq_ignore_ascii_case(name)) {
+            item.problem("the guard reads this header itself, and leaves it for the upstream");
             return None;
         }
         if identity.covers(name.as_bytes()) {
