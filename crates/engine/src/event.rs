@@ -18,6 +18,8 @@ const SOURCE: usize = 64;
 const METHOD: usize = 32;
 const HOST: usize = 128;
 const PATH: usize = 384;
+/// `,"path":""`, `,"would_status":503`, `,"latency_us":` with 20 digits, and the brace.
+const BEHIND: usize = 64;
 
 impl Outcome {
     /// The audit event as one line of JSON without line break, at most 1,800 bytes. `ended` is the time of the decision.
@@ -83,7 +85,9 @@ impl Outcome {
         field(&mut line, "source", source, SOURCE);
         field(&mut line, "method", method, METHOD);
         field(&mut line, "host", host, HOST);
-        field(&mut line, "path", path, PATH);
+        // The path takes what room all others leave, so that no mix of them makes a longer line.
+        let room = LINE.saturating_sub(line.len()).saturating_sub(BEHIND);
+        field(&mut line, "path", path, PATH.min(room));
         if let Some(status) = self.status {
             // Nobody was answered so in shadow mode.
             line.push_str(if self.shadow {

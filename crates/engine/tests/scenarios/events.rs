@@ -171,6 +171,50 @@ fn the_longest_and_worst_fields_still_make_one_short_line() {
     event(&world, &got);
 }
 
+#[test]
+fn all_that_a_line_can_say_at_once_still_fits() {
+    let good = key("a", 1);
+    let (issuer, long) = (
+        format!("https://login.example.com/{}", "i".repeat(500)),
+        "\"".repeat(450),
+    );
+    let mut document = document();
+    document["mode"] = json!("shadow");
+    document["upstream"] = json!({});
+    document["credentials"] = json!({"c".repeat(32): {"header": "x-token"}});
+    document["issuers"][0]["issuer"] = json!(issuer);
+    document["issuers"][0]["algorithms"] =
+        json!([{"name": "EdDSA", "until": "2027-03-31T00:00:00Z"}]);
+    document["routes"] = json!([{
+        "name": "n".repeat(128),
+        "match": {"prefix": "/any"},
+        "require": {"scopes": {"all": ["never"]}},
+    }]);
+    let mut world = World::started(&document, &[&good]);
+    let claims = with(
+        world.claims(),
+        json!({"iss": issuer, "sub": long, "client_id": long, "jti": long}),
+    );
+    let ask = get(&format!("/any/{}", "p".repeat(3000)))
+        .header("x-token", &good.sign(&claims))
+        .from("[2001:db8:1111:2222:3333:4444:5555:6666]:65535")
+        .method("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF")
+        .at(&"h".repeat(253));
+    let got = world.send(&ask);
+    let line = event(&world, &got);
+    for name in [
+        "mode",
+        "would",
+        "cause",
+        "credential",
+        "alg_until",
+        "would_status",
+    ] {
+        assert!(line.get(name).is_some(), "{name}: {line}");
+    }
+    assert!(line["path"].as_str().unwrap().starts_with("/any/pp"));
+}
+
 /// A client writes what it likes for a host: only what is one, in its one spelling, gets into the log.
 #[test]
 fn a_host_is_told_as_it_was_judged_or_not_at_all() {
