@@ -11,6 +11,9 @@ use crate::parts::{TooMany, read_cookies, read_query};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
+/// Most bytes of `Connection`: each option is compared with all our names.
+const MOST_CONNECTION: usize = 8 << 10;
+
 /// What one pass found.
 #[derive(Default)]
 pub(super) struct Scanned<'h> {
@@ -98,6 +101,10 @@ pub(super) fn scan<'h>(
             Reason::HeaderConflict,
             "transfer_encoding",
         ));
+    }
+    let listed = connection.iter().map(|(_, value)| value.len());
+    if listed.fold(0, usize::saturating_add) > MOST_CONNECTION {
+        return Err(Refusal::because(Reason::HeaderMalformed, "connection"));
     }
     found.protect_from_connection(&connection, config);
     found.look_into(&cookies, config)?;

@@ -260,6 +260,21 @@ fn an_absent_claim_leaves_no_header() {
 }
 
 #[test]
+fn more_options_of_a_connection_than_are_looked_at_are_refused() {
+    let good = key("a", 1);
+    let mut world = World::started(&document(), &[&good]);
+    let token = good.sign(&world.claims());
+    let half = "a,".repeat(2048);
+    let ask = |rest: &str| {
+        let ask = get("/any").bearer(&token).header("connection", &half);
+        ask.header("connection", &format!("{half}{rest}"))
+    };
+    world.send(&ask("")).forward();
+    let refused = world.send(&ask("a")).reject();
+    assert_eq!(refused.outcome().reason(), Reason::HeaderMalformed);
+}
+
+#[test]
 fn connection_cannot_take_our_headers_away() {
     let good = key("a", 1);
     let mut world = World::started(&document(), &[&good]);
