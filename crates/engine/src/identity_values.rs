@@ -229,6 +229,10 @@ mod tests {
         };
         assert_eq!((find(&["a"]), find(&["b", "c"])), (None, None));
         assert_eq!(find(&["d"]), Some(json!(0)));
+        // A build without answers makes no JSON.
+        if !cfg!(feature = "answers") {
+            return;
+        }
         let some = |names: &[&str]| {
             let steps = names
                 .iter()

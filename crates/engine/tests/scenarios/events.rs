@@ -172,6 +172,7 @@ fn the_longest_and_worst_fields_still_make_one_short_line() {
 }
 
 #[test]
+#[cfg(feature = "credentials")]
 fn all_that_a_line_can_say_at_once_still_fits() {
     let good = key("a", 1);
     let (issuer, long) = (
