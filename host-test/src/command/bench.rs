@@ -11,6 +11,8 @@ use clap::{Args, ValueEnum};
 use host_test::bench::{Comparison, Effort, Measured, Plan, Report, Tolerance, find_files};
 use host_test::{HostProfile, Module};
 
+use super::busy::Busy;
+
 /// Measures scenarios written in YAML: time, fuel, memory, host calls
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -162,8 +164,9 @@ impl Bench {
         let wasm = std::fs::read(path).with_context(named)?;
         let host = self.host.unwrap_or(plan.host());
         // Fuel is counted by one build, time taken on another that does not count.
-        progress.say("compiling the filter to count fuel");
+        let busy = Busy::with("compiling the filter to count fuel".to_owned());
         let counting = Module::compile_quickly_for(&wasm, host).with_context(named)?;
+        drop(busy);
         let counts = plan.count(&counting, &mut |name| {
             progress.say(&format!("checking: {name}"))
         });
@@ -172,8 +175,10 @@ impl Bench {
             Ok(counts) => counts,
             Err(failure) => return Ok(Err(failure)),
         };
-        progress.say("compiling the filter for speed");
+        progress.end();
+        let busy = Busy::with("compiling the filter for speed".to_owned());
         let module = Module::compile_for_speed(&wasm, host).with_context(named)?;
+        drop(busy);
         let times = match plan.measure(&module, self.effort(), &|what| progress.say(what)) {
             Ok(times) => times,
             Err(failure) => return Ok(Err(failure)),

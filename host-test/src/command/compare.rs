@@ -10,6 +10,8 @@ use clap::Args;
 use host_test::compare::{Comparison, Plan};
 use host_test::{HostProfile, Module};
 
+use super::plugin;
+
 /// Replays recorded requests under two configurations and lists every verdict that changes
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -62,9 +64,7 @@ impl Compare {
         let Some((name, value)) = self.carry.split_once(':') else {
             bail!("--carry {:?}: wants NAME: VALUE", self.carry);
         };
-        let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
-        let module = Module::compile_quickly_for(&wasm, self.host)
-            .with_context(|| self.wasm.display().to_string())?;
+        let module = plugin::compile(&self.wasm, self.host, Module::compile_quickly_for)?;
         let plan = Plan {
             old: self.old.clone(),
             new: self.new.clone(),

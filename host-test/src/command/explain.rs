@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use host_test::cases::{Decision, Explanation, Question, explain};
 use host_test::{HostProfile, Module};
 use serde_json::{Map, Value, json};
+
+use super::plugin;
 
 /// Shows how the filter decides about a request: each step, which rule, why; never the token
 #[derive(Debug, Args)]
@@ -56,9 +58,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(&self) -> Result<ExitCode> {
-        let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
-        let module = Module::compile_quickly_for(&wasm, self.host)
-            .with_context(|| self.wasm.display().to_string())?;
+        let module = plugin::compile(&self.wasm, self.host, Module::compile_quickly_for)?;
         let question = Question {
             tests: self.tests.clone(),
             config: self.config.clone(),

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod bench;
+mod busy;
 mod check;
 mod compare;
 mod explain;

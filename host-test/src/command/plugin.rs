@@ -1,10 +1,12 @@
 //! The filter and its configuration, as every subcommand names them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use host_test::{HostProfile, Module, ModuleError, PluginConfig};
+
+use super::busy::Busy;
 
 /// Which filter, and how it is configured.
 #[derive(Clone, Debug, Args)]
@@ -44,12 +46,8 @@ impl Plugin {
     }
 
     /// Reads the filter and compiles it with one of [`Module`]'s functions.
-    pub(crate) fn module(
-        &self,
-        compile: fn(&[u8], HostProfile) -> Result<Module, ModuleError>,
-    ) -> Result<Module> {
-        let wasm = std::fs::read(&self.wasm).with_context(|| self.wasm.display().to_string())?;
-        compile(&wasm, self.host).with_context(|| self.wasm.display().to_string())
+    pub(crate) fn module(&self, how: Compile) -> Result<Module> {
+        compile(&self.wasm, self.host, how)
     }
 
     /// Reads the configuration.
@@ -71,6 +69,17 @@ impl Plugin {
                 .collect::<Result<_>>()?,
         })
     }
+}
+
+/// One of [`Module`]'s functions that compile.
+pub(super) type Compile = fn(&[u8], HostProfile) -> Result<Module, ModuleError>;
+
+/// Reads a filter and compiles it, and says so if that takes long.
+pub(super) fn compile(path: &Path, host: HostProfile, how: Compile) -> Result<Module> {
+    let named = || path.display().to_string();
+    let _busy = Busy::with(format!("compiling {}", named()));
+    let wasm = std::fs::read(path).with_context(named)?;
+    how(&wasm, host).with_context(named)
 }
 
 /// `NAME=VALUE`, or `NAME` with this command's own value.

@@ -9,6 +9,8 @@ use clap::Args;
 use host_test::render::{AUTHORITIES, Rendered, Target, Wishes, capabilities, render};
 use host_test::{HostOptions, Level, Module, PluginConfig, Process, Worker};
 
+use super::plugin;
+
 /// Writes a configuration as a gateway wants it
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -78,10 +80,9 @@ impl Render {
         let text = std::fs::read_to_string(&self.config).with_context(|| file.clone())?;
         let module = match &self.wasm {
             Some(path) => {
-                let shown = || path.display().to_string();
-                let bytes = std::fs::read(path).with_context(shown)?;
                 let profile = self.target.profile();
-                Some(Module::compile_quickly_for(&bytes, profile).with_context(shown)?)
+                let compiled = plugin::compile(path, profile, Module::compile_quickly_for);
+                Some(compiled?)
             }
             None => None,
         };
@@ -120,7 +121,7 @@ impl Render {
         let environment = self
             .env
             .iter()
-            .map(|variable| super::plugin::variable(variable))
+            .map(|variable| plugin::variable(variable))
             .collect::<Result<_>>()?;
         let plugin = PluginConfig {
             name: self.name.clone(),

@@ -4,11 +4,13 @@ use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use host_test::{HostProfile, cases};
 
+use super::busy::Busy;
 use super::watch::{self, Watched};
 
 /// Runs test cases written in YAML, and Google's test files
@@ -112,15 +114,15 @@ impl Test {
             jobs: self.jobs,
         };
         let shows_progress = std::io::stderr().is_terminal();
+        let compiling = Mutex::new(Some(Busy::with("compiling the filter".to_owned())));
         let progress = |done: usize, all: usize| {
+            // The first call comes before the first case.
+            drop(compiling.lock().ok().and_then(|mut busy| busy.take()));
             if shows_progress {
                 let end = if done == all { "\r\x1b[K" } else { "" };
                 let _ = write!(std::io::stderr(), "\r{done} of {all} cases{end}");
             }
         };
-        if shows_progress {
-            let _ = write!(std::io::stderr(), "compiling the filter");
-        }
         let report = cases::run(files, &options, &progress);
         for (path, text) in report.plugin_logs() {
             self.write_log(&path, &text)

@@ -1,45 +1,23 @@
 //! The command itself: `serve` until SIGTERM, `check`, and `test` with their exit statuses.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use crate::client::{body, send, status};
 use crate::guest;
+use crate::running::{Folder, Running};
 use crate::upstream::Upstream;
-
-fn command() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_host-test"))
-}
 
 fn run(arguments: &[&str]) -> (Option<i32>, String) {
     let Output {
         status,
         stdout,
         stderr,
-    } = command().args(arguments).output().unwrap();
+    } = Command::new(env!("CARGO_BIN_EXE_host-test"))
+        .args(arguments)
+        .output()
+        .unwrap();
     let text = [stdout, stderr].concat();
     (status.code(), String::from_utf8_lossy(&text).into_owned())
-}
-
-/// A file that is gone with the value.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("host-test-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn path(&self) -> &str {
-        self.0.to_str().unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -47,63 +25,43 @@ async fn serve_runs_until_it_is_told_to_stop() {
     let upstream = Upstream::start().await;
     let origin = upstream.origin().to_string();
     let wasm = guest("well_behaved");
-    let mut child = command()
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--upstream",
-            &origin,
-            "--wasm",
-        ])
-        .arg(&wasm)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let errors = BufReader::new(child.stderr.take().unwrap());
-    let mut lines = errors.lines().map(Result::unwrap);
-    let listening = lines.find(|line| line.starts_with("listening on")).unwrap();
-    let address = listening
-        .split("http://")
-        .nth(1)
-        .unwrap()
-        .split(',')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let mut serve = Running::start([
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--upstream",
+        &origin,
+        "--wasm",
+        wasm.to_str().unwrap(),
+    ]);
+    let address = serve.address();
     let answer = send(address, "GET", "/through", &[], "").await;
     assert!(body(&answer).starts_with("GET /through "), "{answer}");
     assert_eq!(
         status(&send(address, "GET", "/", &["x-do: reply"], "").await),
         418
     );
-    let killed = Command::new("kill")
-        .arg(child.id().to_string())
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    let access = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        access.contains(" GET /through 200 forwarded ") && access.contains(" GET / 418 answered "),
-        "{access}"
-    );
-    assert!(lines.any(|line| line == "info: root done"));
+    serve.signal("TERM");
+    let (ended, lines) = serve.end();
+    assert_eq!(ended.code(), Some(0), "{lines:#?}");
+    for part in [" GET /through 200 forwarded ", " GET / 418 answered "] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{lines:#?}");
+    }
+    assert!(lines.iter().any(|line| line == "info: root done"));
 }
 
 #[test]
 fn check_says_what_the_filter_says() {
     let wasm = guest("well_behaved");
     let wasm = wasm.to_str().unwrap();
-    let bad = Scratch::new("bad", "refuse");
-    let good = Scratch::new("good", "tick 5");
-    let (code, text) = run(&["check", "--wasm", wasm, "--config", good.path()]);
+    let folder = Folder::new("check");
+    let bad = folder.write("bad", "refuse");
+    let good = folder.write("good", "tick 5");
+    let (bad, good) = (bad.to_str().unwrap(), good.to_str().unwrap());
+    let (code, text) = run(&["check", "--wasm", wasm, "--config", good]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("taken by the filter"), "{text}");
-    let (code, text) = run(&["check", "--wasm", wasm, "--config", bad.path(), "--quiet"]);
+    let (code, text) = run(&["check", "--wasm", wasm, "--config", bad, "--quiet"]);
     assert_eq!(code, Some(1), "{text}");
     assert!(
         text.starts_with("error: configuration: line says refuse\n"),
@@ -111,7 +69,7 @@ fn check_says_what_the_filter_says() {
     );
     let (code, text) = run(&["check", "--wasm", "/nowhere.wasm"]);
     assert_eq!(code, Some(2), "{text}");
-    let (code, text) = run(&["check", "--wasm", good.path()]);
+    let (code, text) = run(&["check", "--wasm", good]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("not a module"), "{text}");
 }
@@ -149,13 +107,15 @@ fn test_reports_for_people_and_machines() {
 fn serve_refuses_what_it_cannot_do() {
     let wasm = guest("well_behaved");
     let wasm = wasm.to_str().unwrap();
-    let bad = Scratch::new("refused", "refuse");
+    let folder = Folder::new("refused");
+    let bad = folder.write("bad", "refuse");
+    let bad = bad.to_str().unwrap();
     let arguments = [
         "serve",
         "--wasm",
         wasm,
         "--config",
-        bad.path(),
+        bad,
         "--upstream",
         "http://127.0.0.1:1",
     ];
@@ -171,4 +131,29 @@ fn serve_refuses_what_it_cannot_do() {
     ]);
     assert_eq!(code, Some(2), "{text}");
     assert!(text.contains("is not said"), "{text}");
+}
+
+#[test]
+fn what_takes_long_is_told_once() {
+    let folder = Folder::new("slow");
+    let config = folder.write("guest.conf", "bare");
+    let wasm = folder.pipe("filter.wasm");
+    let mut check = Running::start([
+        "check".as_ref(),
+        "--wasm".as_ref(),
+        wasm.as_os_str(),
+        "--config".as_ref(),
+        config.as_os_str(),
+    ]);
+    let told = format!("compiling {}", wasm.display());
+    assert_eq!(check.line("compiling "), told);
+    // Whoever waits for the file gets it now.
+    std::fs::copy(guest("well_behaved"), &wasm).unwrap();
+    let (ended, lines) = check.end();
+    assert_eq!(ended.code(), Some(0), "{lines:#?}");
+    assert_eq!(
+        lines.iter().filter(|line| **line == told).count(),
+        1,
+        "{lines:#?}"
+    );
 }
