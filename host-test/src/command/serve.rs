@@ -88,10 +88,15 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?;
-        runtime.block_on(self.serve())
+        let ended = runtime.block_on(self.serve());
+        // A filter that is being compiled holds nothing up.
+        runtime.shutdown_background();
+        ended
     }
 
     async fn serve(&self) -> Result<ExitCode> {
+        // Before they are read: what is saved meanwhile has changed.
+        let files = Watched::now(self.plugin.files());
         let module = self.plugin.module(Module::compile_for_speed)?;
         let options = self.options()?;
         let upstream = options.upstream.to_string();
@@ -100,7 +105,6 @@ impl Serve {
         } else {
             "http"
         };
-        let files = Watched::now(self.plugin.files());
         let mut server = match Server::start(&module, self.plugin.plugin()?, options).await {
             Ok(server) => server,
             Err(error @ StartError::Configuration { .. }) => {
@@ -109,21 +113,26 @@ impl Serve {
             }
             Err(error) => return Err(error.into()),
         };
+        // Whoever reads the line may send signals.
+        let signals = (told_to_stop()?, Reload::new()?);
         eprintln!(
             "listening on {scheme}://{}, forwarding to {upstream}",
             server.address(),
         );
-        self.until_stopped(&mut server, files).await?;
+        self.until_stopped(&mut server, files, signals).await?;
         eprintln!("stopping");
         server.stop().await;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Serves until told to stop, and reads again what changes.
-    async fn until_stopped(&self, server: &mut Server, mut files: Watched) -> Result<()> {
-        let stop = told_to_stop();
+    async fn until_stopped(
+        &self,
+        server: &mut Server,
+        mut files: Watched,
+        (stop, mut reload): (impl Future<Output = Result<()>>, Reload),
+    ) -> Result<()> {
         tokio::pin!(stop);
-        let mut reload = Reload::new()?;
         loop {
             let watch = async {
                 if self.no_watch {
@@ -146,7 +155,11 @@ impl Serve {
             }
             let module_changed = files.has_changed(&self.plugin.wasm);
             files = Watched::now(self.plugin.files());
-            match self.reload(server, asked || module_changed).await {
+            let reloaded = tokio::select! {
+                stopped = &mut stop => return stopped,
+                reloaded = self.reload(server, asked || module_changed) => reloaded,
+            };
+            match reloaded {
                 Ok(()) => eprintln!("reloaded"),
                 Err(error) => {
                     eprintln!("host-test: {error:#}\nnot reloaded: the last good one serves on")
@@ -230,17 +243,22 @@ impl Reload {
     }
 }
 
+/// Listens to the signals that end it from now on, and waits for one.
 #[cfg(unix)]
-async fn told_to_stop() -> Result<()> {
+fn told_to_stop() -> Result<impl Future<Output = Result<()>>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("SIGINT"),
-        _ = terminate.recv() => Ok(()),
-    }
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    })
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> Result<()> {
-    tokio::signal::ctrl_c().await.context("interrupt")
+fn told_to_stop() -> Result<impl Future<Output = Result<()>>> {
+    Ok(async { tokio::signal::ctrl_c().await.context("interrupt") })
 }

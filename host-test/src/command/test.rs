@@ -65,22 +65,26 @@ impl Test {
             let files = self.files()?;
             return Ok(self.test(&files)?.0);
         }
+        let mut known = Vec::new();
         loop {
             let files = self.files()?;
-            let read = match self.test(&files) {
+            known.extend(files.iter().chain(&self.wasm).cloned());
+            // Before they are read: what is saved meanwhile has changed.
+            let watched = Watched::now(known);
+            known = match self.test(&files) {
                 Ok((_, read)) => read,
                 Err(error) => {
                     eprintln!("host-test: {error:#}");
                     files.clone()
                 }
             };
-            let changed = self.wait(&files, Watched::now(read));
+            let changed = self.wait(&files, &watched.read(known.clone()));
             eprintln!("\n{changed}");
         }
     }
 
     /// Waits until something that was read changes, or there are other files of cases.
-    fn wait(&self, files: &[PathBuf], watched: Watched) -> String {
+    fn wait(&self, files: &[PathBuf], watched: &Watched) -> String {
         loop {
             std::thread::sleep(watch::PERIOD);
             if let Some(changed) = watched.changed() {

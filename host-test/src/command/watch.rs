@@ -29,6 +29,15 @@ impl Watched {
         Self(looks.collect())
     }
 
+    /// The files that were read, of which these are some: those look as they did before, the others as they do now.
+    pub(crate) fn read(mut self, paths: Vec<PathBuf>) -> Self {
+        let looks = paths.into_iter().map(|path| {
+            let seen = self.0.remove(&path).unwrap_or_else(|| look(&path));
+            (path, seen)
+        });
+        Self(looks.collect())
+    }
+
     /// The first file that looks different now.
     pub(crate) fn changed(&self) -> Option<&Path> {
         let different = |(path, seen): &(&PathBuf, &Look)| look(path) != **seen;
@@ -90,6 +99,21 @@ mod tests {
         let watched = Watched::now([there, missing.clone()]);
         std::fs::write(&missing, "1").unwrap();
         assert_eq!(watched.changed(), Some(missing.as_path()));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_seen() {
+        let folder = std::env::temp_dir().join(format!("host-test-read-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [before, late, gone] = ["before", "late", "gone"].map(|name| folder.join(name));
+        let watched = Watched::now([before.clone(), gone.clone()]);
+        for file in [&before, &late, &gone] {
+            std::fs::write(file, "1").unwrap();
+        }
+        let watched = watched.read(vec![before.clone(), late.clone()]);
+        assert_eq!(watched.changed(), Some(before.as_path()));
+        assert!(!watched.has_changed(&late) && !watched.has_changed(&gone));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

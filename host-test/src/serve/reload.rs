@@ -46,7 +46,10 @@ impl Server {
         for _ in &self.workers {
             started.push(self.start_worker(module, plugin)?);
         }
-        for (thread, worker) in self.workers.iter().zip(started) {
+        for (thread, (worker, outcome)) in self.workers.iter().zip(started) {
+            if let Some(filter_log) = &self.options.filter_log {
+                outcome.logs.iter().for_each(|line| filter_log(line));
+            }
             // A thread that has ended needs no VM.
             let _ = thread.send(Notice::Replace(Box::new(worker)));
         }
@@ -54,12 +57,16 @@ impl Server {
         Ok(())
     }
 
-    fn start_worker(&self, module: &Module, plugin: &PluginConfig) -> Result<Worker, StartError> {
+    fn start_worker(
+        &self,
+        module: &Module,
+        plugin: &PluginConfig,
+    ) -> Result<(Worker, StartOutcome), StartError> {
         let host = host_options(&self.options);
         let mut worker = Worker::new(module, plugin.clone(), host, &self.process);
         let outcome = worker.start();
         taken(&outcome)?;
-        Ok(worker)
+        Ok((worker, outcome))
     }
 }
 

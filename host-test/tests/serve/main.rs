@@ -13,6 +13,7 @@ mod command;
 mod ending;
 mod passing;
 mod refusing;
+mod reloading;
 mod running;
 mod upstream;
 mod versions;
