@@ -2,12 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use host_test::Module;
 use portcullis_conformance::environment;
-use portcullis_conformance::scenario::{Example, workspace};
+use portcullis_conformance::envoy::Options;
+use portcullis_conformance::jwks_server::JwksServer;
+use portcullis_conformance::keys::key;
+use portcullis_conformance::scenario::{Edits, Example, Gateway, replace_once, workspace};
 use portcullis_conformance::scratch::Scratch;
+use portcullis_conformance::upstream::Upstream;
+
+use crate::stage::wait_until;
 
 #[test]
 fn the_pasted_policy_is_the_policy() -> Result<()> {
@@ -51,11 +58,48 @@ fn envoy_validates_the_bootstrap_with_and_without_tls() -> Result<()> {
             .arg(&file)
             .current_dir(workspace())
             .output()?;
-        ensure!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{said}");
+        ensure!(!said.contains("eprecated"), "{said}");
     }
+    Ok(())
+}
+
+#[test]
+fn what_is_not_allowed_can_not_be_called() -> Result<()> {
+    let issuer = JwksServer::start(&serde_json::json!({ "keys": [key("es_a")?.jwk] }).to_string())?;
+    let upstream = Upstream::start()?;
+    let policy = Example::read()?.policy.replace(
+        "http://127.0.0.1:9090",
+        &format!("http://{}", issuer.address()),
+    );
+    let start = |edits: Edits<'_>| {
+        let (issuer, upstream) = (issuer.address(), upstream.address());
+        Gateway::start_edited(&policy, issuer, upstream, &Options::default(), edits)
+    };
+    let patience = Duration::from_secs(30);
+    let call = "proxy_http_call: {}";
+    let without = |listener: String| replace_once(&listener, call, "");
+    let gateway = start(Edits {
+        listener: &without,
+        ..Edits::default()
+    })?;
+    gateway.envoy().wait_for_log(0, patience, |line| {
+        line.contains("can't call cluster `idp`: internal failure")
+    })?;
+    assert_eq!(gateway.request("GET", "/healthz", None)?.status, 200);
+    assert_eq!(issuer.requests(), 0, "the call was made");
+    drop(gateway);
+
+    // With it the same module does call; and nothing in the listener is what Envoy will leave out one day.
+    let gateway = start(Edits::default())?;
+    wait_until("the keys are fetched", patience, || {
+        Ok(issuer.requests() > 0)
+    })?;
+    let log = gateway.envoy().log();
+    ensure!(
+        !log.iter().any(|line| line.contains("eprecated")),
+        "{log:#?}"
+    );
     Ok(())
 }

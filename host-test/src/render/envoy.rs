@@ -200,24 +200,24 @@ fn filter(document: &Document, wishes: &Wishes) -> Tree {
     let path = wishes.url.as_deref().unwrap_or_default();
     let keys = (!document.variables.is_empty())
         .then(|| map([("host_env_keys", document.variables.clone().into())]));
-    let vm = map([
-        ("vm_id", format!("{}-rendered", wishes.name).into()),
-        ("runtime", "envoy.wasm.runtime.v8".into()),
-        ("code", map([("local", map([("filename", path.into())]))])),
-    ])
-    .with("environment_variables", keys);
     let allowed = (!wishes.capabilities.is_empty()).then(|| {
         let each = |name: &String| (name.clone(), map([]));
         let each = wishes.capabilities.iter().map(each).collect();
         map([("allowed_capabilities", Tree::Map(each))])
     });
+    let vm = map([
+        ("vm_id", format!("{}-rendered", wishes.name).into()),
+        ("runtime", "envoy.wasm.runtime.v8".into()),
+        ("code", map([("local", map([("filename", path.into())]))])),
+    ])
+    .with("environment_variables", keys)
+    .with("capability_restriction_config", allowed);
     let config = map([
         ("name", (&wishes.name).into()),
         ("root_id", (&wishes.name).into()),
         ("failure_policy", "FAIL_RELOAD".into()),
         ("vm_config", vm),
     ])
-    .with("capability_restriction_config", allowed)
     .with(
         "configuration",
         Some(typed(
