@@ -5,7 +5,7 @@ use super::share::Look;
 use super::verify::{Missing, Need};
 use crate::call::FlightId;
 use crate::config::MOST_ORIGINS;
-use crate::keys::NoKeys;
+use crate::keys::{Feed, NoKeys};
 use crate::metrics::Count;
 use crate::paused::{Passage, Paused, Token, Tokens};
 use crate::reason::Reason;
@@ -300,15 +300,16 @@ impl Guard {
         Ok(found)
     }
 
-    /// Whether the key may well not exist: some set of the issuer is there and does not have it. Where none is there, every token of the
-    /// issuer has to wait, good ones first of all.
+    /// Whether the key may well not exist: each set of the issuer was asked, and one is there and does not have it. Before that, every
+    /// token of the issuer has to wait, good ones first of all; `limits.waiting` bounds them.
     fn is_a_guess(&self, need: &Need, now: UnixTime) -> bool {
         match need.what {
             Missing::Newer => true,
-            Missing::All(_) => self
-                .keys
-                .get(need.slot)
-                .is_some_and(|keys| keys.feeds().iter().any(|feed| feed.usable(now).is_ok())),
+            Missing::All(_) => self.keys.get(need.slot).is_some_and(|keys| {
+                let feeds = keys.feeds();
+                !feeds.iter().any(Feed::is_unasked)
+                    && feeds.iter().any(|feed| feed.usable(now).is_ok())
+            }),
         }
     }
 

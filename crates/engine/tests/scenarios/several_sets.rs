@@ -219,21 +219,34 @@ fn outlive_the_first(world: &mut World, second: &[&Key]) {
     }
 }
 
+/// The first set is there; the second failed, and is asked again.
+fn second_failed(one: &[&Key]) -> World {
+    let mut world = World::new(&two_sets());
+    world.start();
+    world.answer_keys(one);
+    world.answer(Reply::Unreachable);
+    world.pass_until_call();
+    assert_eq!(world.next_call().0, "backup");
+    world
+}
+
+/// A token of a key that nobody has.
+fn made_up(world: &World, n: usize) -> String {
+    let header = json!({"alg": "EdDSA", "kid": format!("random-{n}")});
+    key("x", 9).sign_with(&header, &world.claims())
+}
+
 /// While one set is missing nobody knows whether it has a key; a source that makes keys up must not take all places to wait.
 #[test]
 fn guesses_leave_room_to_wait_while_a_set_is_missing() {
     let (a, b) = (key("a", 1), key("b", 2));
-    let mut world = World::new(&two_sets());
-    world.start();
-    world.answer_keys(&[&a]);
-    let claims = world.claims();
+    let mut world = second_failed(&[&a]);
     for n in 0..300 {
-        let header = json!({"alg": "EdDSA", "kid": format!("random-{n}")});
-        let stranger = key("x", 9).sign_with(&header, &claims);
+        let stranger = made_up(&world, n);
         world.send(&get("/orders").bearer(&stranger).from("198.51.100.7:1"));
     }
     assert_eq!(world.guard.waiting(), 100, "as many as the source may fail");
-    let token = b.sign(&claims);
+    let token = b.sign(&world.claims());
     let others: Vec<_> = (0..50)
         .map(|_| {
             world
@@ -255,15 +268,63 @@ fn guesses_leave_room_to_wait_while_a_set_is_missing() {
     }
 }
 
+/// Before each set was asked nothing is verified: an ingress, which is one source, brings more good tokens in that time than a
+/// source may fail.
 #[test]
-fn where_no_set_is_there_everyone_waits_free_of_charge() {
-    let a = key("a", 1);
+fn until_each_set_was_asked_everyone_waits_free_of_charge() {
+    let (a, b) = (key("a", 1), key("b", 2));
     let mut world = World::new(&two_sets());
     world.start();
-    let token = a.sign(&world.claims());
-    for _ in 0..200 {
-        world.send(&get("/orders").bearer(&token)).waits();
+    let claims = world.claims();
+    let tokens = [a.sign(&claims), b.sign(&claims)];
+    let arrive = |world: &mut World, count: usize| {
+        for n in 0..count {
+            world.send(&get("/orders").bearer(&tokens[n % 2])).waits();
+        }
+    };
+    arrive(&mut world, 120);
+    for (_, got) in world.answer_keys(&[&a]) {
+        got.waits();
     }
+    arrive(&mut world, 120);
+    let ended = world.answer_keys(&[&b]);
+    assert_eq!(ended.len(), 240);
+    for (_, got) in ended {
+        got.forward();
+    }
+    assert_eq!(world.calls_made, 2);
+}
+
+/// They wait where all wait, and what they cause is what good tokens would.
+#[test]
+fn made_up_keys_have_bounds_until_each_set_was_asked() {
+    let (a, b) = (key("a", 1), key("b", 2));
+    let mut world = World::new(&two_sets());
+    world.start();
+    world.answer_keys(&[&a]);
+    world.pass(SECOND);
+    for n in 0..1000 {
+        let stranger = made_up(&world, n);
+        let got = world.send(&get("/orders").bearer(&stranger).from("198.51.100.7:1"));
+        let expected = (n >= 256).then_some(Reason::WaitingFull);
+        assert_eq!(got.reason(), expected, "{n}");
+    }
+    assert_eq!((world.guard.waiting(), world.calls_made), (256, 2));
+    // Now each was asked: who still waits pays, and one fetch of each set looks for them all.
+    let ended = world.answer_keys(&[&b]);
+    let waits = ended.iter().filter(|(_, got)| got.reason().is_none());
+    assert_eq!(waits.count(), 100, "as many as the source may fail");
+    while !world.calls.is_empty() {
+        match world.next_call().0.as_str() {
+            "idp" => world.answer_keys(&[&a]),
+            _ => world.answer_keys(&[&b]),
+        };
+    }
+    assert_eq!((world.guard.waiting(), world.calls_made), (0, 4));
+    let token = b.sign(&world.claims());
+    world
+        .send(&get("/orders").bearer(&token).from("192.0.2.1:1"))
+        .forward();
 }
 
 #[test]
