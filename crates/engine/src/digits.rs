@@ -16,18 +16,26 @@ pub(crate) fn push_decimal(out: &mut String, value: u64, width: usize) {
         count = count.saturating_add(1);
     }
     let start = MOST.saturating_sub(count);
-    for digit in digits.get(start..).unwrap_or_default() {
-        out.push(char::from(*digit));
-    }
+    push_ascii(out, digits.get(start..).unwrap_or_default());
 }
 
 /// Appends the lowest `digits` hexadecimal digits of `value`, in lower case.
 pub(crate) fn push_hex(out: &mut String, value: u64, digits: u32) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for place in (0..digits.min(16)).rev() {
-        let digit = (value >> place.saturating_mul(4)) & 0xf;
-        let letter = HEX.get(digit as usize).copied().unwrap_or(b'0');
-        out.push(char::from(letter));
+    let mut letters = [0_u8; 16];
+    let mut rest = value;
+    for letter in letters.iter_mut().rev() {
+        *letter = HEX.get((rest & 0xf) as usize).copied().unwrap_or(b'0');
+        rest >>= 4;
+    }
+    let start = 16_usize.saturating_sub(digits as usize);
+    push_ascii(out, letters.get(start..).unwrap_or_default());
+}
+
+/// At once: character by character each would ask for room.
+fn push_ascii(out: &mut String, ascii: &[u8]) {
+    if let Ok(text) = str::from_utf8(ascii) {
+        out.push_str(text);
     }
 }
 

@@ -44,14 +44,19 @@ impl Outcome {
         line.push_str(r#"","reason":""#);
         line.push_str(self.reason.code());
         line.push('"');
-        field(&mut line, "cause", self.cause, 64);
-        field(&mut line, "route", self.route.as_deref(), ROUTE);
-        field(&mut line, "credential", self.credential.as_deref(), 32);
+        field(&mut line, r#","cause":""#, self.cause, 64);
+        field(&mut line, r#","route":""#, self.route.as_deref(), ROUTE);
+        field(
+            &mut line,
+            r#","credential":""#,
+            self.credential.as_deref(),
+            32,
+        );
         if let Some(identity) = &self.identity {
-            field(&mut line, "issuer", Some(identity.issuer()), ISSUER);
-            field(&mut line, "subject", identity.subject(), SUBJECT);
-            field(&mut line, "client", identity.client(), CLIENT);
-            field(&mut line, "jti", identity.jwt_id(), JWT_ID);
+            field(&mut line, r#","issuer":""#, Some(identity.issuer()), ISSUER);
+            field(&mut line, r#","subject":""#, identity.subject(), SUBJECT);
+            field(&mut line, r#","client":""#, identity.client(), CLIENT);
+            field(&mut line, r#","jti":""#, identity.jwt_id(), JWT_ID);
             let algorithm = identity.algorithm();
             line.push_str(r#","alg":""#);
             line.push_str(algorithm.algorithm.name());
@@ -64,7 +69,7 @@ impl Outcome {
         } else {
             field(
                 &mut line,
-                "claimed_issuer",
+                r#","claimed_issuer":""#,
                 self.claimed_issuer.as_deref(),
                 ISSUER,
             );
@@ -82,12 +87,12 @@ impl Outcome {
                 path,
             } => (source.as_deref(), method.as_deref(), None, path.as_deref()),
         };
-        field(&mut line, "source", source, SOURCE);
-        field(&mut line, "method", method, METHOD);
-        field(&mut line, "host", host, HOST);
+        field(&mut line, r#","source":""#, source, SOURCE);
+        field(&mut line, r#","method":""#, method, METHOD);
+        field(&mut line, r#","host":""#, host, HOST);
         // The path takes what room all others leave, so that no mix of them makes a longer line.
         let room = LINE.saturating_sub(line.len()).saturating_sub(BEHIND);
-        field(&mut line, "path", path, PATH.min(room));
+        field(&mut line, r#","path":""#, path, PATH.min(room));
         if let Some(status) = self.status {
             // Nobody was answered so in shadow mode.
             line.push_str(if self.shadow {
@@ -115,7 +120,7 @@ impl Outcome {
         let room = LINE.saturating_sub(line.len()).saturating_sub(AROUND);
         let place = self.place.as_deref().filter(|place| place.len() <= room);
         if cfg!(feature = "credentials") {
-            field(line, "place", place, room);
+            field(line, r#","place":""#, place, room);
         }
     }
 
@@ -141,8 +146,18 @@ impl Outcome {
             line.push_str("{\"credential\":\"");
             line.push_str(name);
             line.push('"');
-            field(line, "issuer", Some(identity.issuer()), most.min(ISSUER));
-            field(line, "subject", identity.subject(), most.min(SUBJECT));
+            field(
+                line,
+                r#","issuer":""#,
+                Some(identity.issuer()),
+                most.min(ISSUER),
+            );
+            field(
+                line,
+                r#","subject":""#,
+                identity.subject(),
+                most.min(SUBJECT),
+            );
             line.push('}');
             left = left.saturating_sub(1);
         }
@@ -156,11 +171,10 @@ impl Outcome {
     }
 }
 
-fn field(line: &mut String, name: &str, value: Option<&str>, most: usize) {
+/// `start` is what stands before the value: `,"name":"`.
+fn field(line: &mut String, start: &str, value: Option<&str>, most: usize) {
     if let Some(value) = value {
-        line.push_str(",\"");
-        line.push_str(name);
-        line.push_str("\":\"");
+        line.push_str(start);
         push_json(line, value, most);
         line.push('"');
     }

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::digits::push_decimal;
-
 /// A point in time, in nanoseconds since 1970-01-01T00:00:00Z. Zero means "the host has no clock".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
@@ -133,6 +131,18 @@ fn numbers<const N: usize>(text: &str, digits: [usize; N], between: char) -> Opt
     parts.next().is_none().then_some(numbers)
 }
 
+/// Writes the digits of `value` over zeros, so that the last stands before `ends`.
+fn write_decimal(text: &mut [u8], value: u64, ends: usize) {
+    let mut rest = value;
+    for digit in text.get_mut(..ends).unwrap_or_default().iter_mut().rev() {
+        if rest == 0 {
+            return;
+        }
+        *digit = (rest % 10) as u8 | b'0';
+        rest /= 10;
+    }
+}
+
 impl UnixTime {
     /// Appends it as RFC 3339 in UTC with milliseconds: `2026-11-21T19:15:00.123Z`.
     #[expect(
@@ -152,18 +162,19 @@ impl UnixTime {
         let month = if mp < 10 { mp + 3 } else { mp - 9 };
         let year = yoe + era * 400 + u64::from(month <= 2);
         let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        for (value, width, after) in [
-            (year, 4, '-'),
-            (month, 2, '-'),
-            (day, 2, 'T'),
-            (hour, 2, ':'),
-            (minute, 2, ':'),
-            (second, 2, '.'),
-            (millis, 3, 'Z'),
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (value, ends) in [
+            (year, 4),
+            (month, 7),
+            (day, 10),
+            (hour, 13),
+            (minute, 16),
+            (second, 19),
+            (millis, 23),
         ] {
-            push_decimal(out, value, width);
-            out.push(after);
+            write_decimal(&mut text, value, ends);
         }
+        out.push_str(str::from_utf8(&text).unwrap_or_default());
     }
 }
 
