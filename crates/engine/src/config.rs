@@ -40,6 +40,7 @@ mod limits;
     )
 )]
 mod metadata;
+mod name_lengths;
 mod places;
 mod removed;
 #[cfg_attr(not(feature = "more-algorithms"), path = "config/without_secrets.rs")]
@@ -81,6 +82,7 @@ pub(crate) use jwks::{KeySource, MOST_ORIGINS};
 pub(crate) use key_origin::push_part;
 pub(crate) use key_origin::{KeyOrigin, Target, Undiscovered, Way};
 pub(crate) use limits::{Bucket, Limits};
+use name_lengths::NameLengths;
 pub(crate) use removed::Removed;
 pub(crate) use secrets::Secrets;
 pub(crate) use sharing::Sharing;
@@ -106,6 +108,8 @@ pub struct Config {
     pub(crate) policy: Policy,
     pub(crate) identity_headers: IdentityHeaders,
     pub(crate) removed: Removed,
+    /// Of all names of headers above.
+    pub(crate) name_lengths: NameLengths,
     pub(crate) forward_credential: bool,
     pub(crate) telling: Telling,
     pub(crate) filter_state: FilterState,
@@ -276,7 +280,10 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
         removed = Removed::nothing();
     }
     let anchors = anchors?;
+    let names = identity_headers.iter().map(|header| &*header.name);
+    let names = names.chain(credentials.headers()).chain(removed.names());
     Some(Config {
+        name_lengths: NameLengths::of(names),
         issuers: Issuers::new(&anchors),
         anchors,
         credentials,

@@ -126,7 +126,7 @@ reasons! {
     PseudoHeaderMissing = "pseudo_header_missing", Deny, Request;
     /// A pseudo header came twice or is not one of a request: fix the client, or look for an attack.
     PseudoHeaderRefused = "pseudo_header_refused", Deny, Request;
-    /// A header name is empty or holds a byte that names cannot have, or more cookies or parameters came than are looked at: fix the client.
+    /// A header name is empty or holds a byte that names cannot have, or more cookies, parameters or spellings of a header that is taken off came than are looked at: fix the client.
     HeaderMalformed = "header_malformed", Deny, Request;
     /// `Host` contradicts `:authority`, or the body's length is told twice: fix the client, or look for an attack.
     HeaderConflict = "header_conflict", Deny, Request;

@@ -171,6 +171,11 @@ impl Credentials {
         })
     }
 
+    /// The names of the headers that credentials stand in.
+    pub(crate) fn headers(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().filter_map(|place| place.at.header())
+    }
+
     /// What a header of this name is.
     pub(crate) fn role(&self, name: &[u8]) -> Role {
         for (index, place) in self.places.iter().enumerate() {

@@ -23,8 +23,6 @@ const MOST: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Removed {
     names: Vec<Box<str>>,
-    /// There are others than [`METHOD_OVERRIDES`].
-    pub(crate) is_more: bool,
 }
 
 impl Default for Removed {
@@ -40,11 +38,14 @@ impl Removed {
     }
 
     fn of(mut names: Vec<Box<str>>, keeps_method_overrides: bool) -> Self {
-        let is_more = !names.is_empty();
         if !keeps_method_overrides {
             names.extend(METHOD_OVERRIDES.map(Box::from));
         }
-        Self { names, is_more }
+        Self { names }
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|name| &**name)
     }
 
     /// Whether an upstream could read `name` as one of these.
@@ -68,7 +69,8 @@ pub(super) fn read(
         if !check_name(name, item) {
             return None;
         }
-        if READ.iter().any(|read| read.eq_ignore_ascii_case(name)) {
+        let folds = |read: &&str| folds_together(read.as_bytes(), name.as_bytes());
+        if READ.iter().any(folds) {
             item.problem("the guard reads this header itself, and leaves it for the upstream");
             return None;
         }

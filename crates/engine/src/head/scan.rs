@@ -14,6 +14,9 @@ use crate::refusal::Refusal;
 /// Most bytes of `Connection`: each option is compared with all our names.
 const MOST_CONNECTION: usize = 8 << 10;
 
+/// Most headers that are taken off a request, each spelling for itself.
+const MOST_SPELLINGS: usize = 64;
+
 /// What one pass found.
 #[derive(Default)]
 pub(super) struct Scanned<'h> {
@@ -49,18 +52,22 @@ pub(super) fn scan<'h>(
         if name.is_empty() || !name.iter().all(|byte| is_token_char(*byte)) {
             return Err(Refusal::because(Reason::HeaderMalformed, "header_name"));
         }
-        if config.identity_headers.covers(name) {
-            push_new(&mut found.stripped.remove, name);
+        // All that follows looks for names of certain lengths.
+        if !config.name_lengths.has(name.len()) {
+            continue;
+        }
+        if config.identity_headers.covers(name) || config.removed.covers(name) {
+            push_new(&mut found.stripped.remove, name)?;
             continue;
         }
         match config.credentials.role(name) {
             Role::Place(place) => {
                 found.shown.push(place, value);
-                push_new(&mut found.stripped.credential, name);
+                push_new(&mut found.stripped.credential, name)?;
                 continue;
             }
             Role::Poses => {
-                push_new(&mut found.stripped.credential, name);
+                push_new(&mut found.stripped.credential, name)?;
                 continue;
             }
             Role::None => {}
@@ -90,9 +97,6 @@ pub(super) fn scan<'h>(
             29 if name.eq_ignore_ascii_case(b"access-control-request-method") => {
                 found.requested_method = Some(value);
             }
-            // The lengths of what overrides the method; others only where the document names any.
-            13 | 17 | 22 => found.remove_unwanted(name, config),
-            _ if config.removed.is_more => found.remove_unwanted(name, config),
             _ => {}
         }
     }
@@ -106,7 +110,7 @@ pub(super) fn scan<'h>(
     if listed.fold(0, usize::saturating_add) > MOST_CONNECTION {
         return Err(Refusal::because(Reason::HeaderMalformed, "connection"));
     }
-    found.protect_from_connection(&connection, config);
+    found.protect_from_connection(&connection, config)?;
     found.look_into(&cookies, config)?;
     Ok(found)
 }
@@ -117,14 +121,6 @@ impl<'h> Scanned<'h> {
         let origin = self.origin.filter(|_| !self.further_origin)?;
         let fits = origin.len() <= 256 && origin.iter().all(u8::is_ascii_graphic);
         str::from_utf8(origin).ok().filter(|_| fits).map(Box::from)
-    }
-
-    /// Apart, so that the loop over all headers stays as small as it is: it is rarely called.
-    #[inline(never)]
-    fn remove_unwanted(&mut self, name: &[u8], config: &Config) {
-        if config.removed.covers(name) {
-            push_new(&mut self.stripped.remove, name);
-        }
     }
 
     fn pseudo(&mut self, name: &[u8], value: &'h [u8]) -> Result<(), Refusal> {
@@ -168,9 +164,9 @@ impl<'h> Scanned<'h> {
                 read_cookies(cookies, credentials, shown).map_err(refuse("too_many_cookies"))?
         {
             let mut names = Vec::new();
-            cookies
-                .iter()
-                .for_each(|(name, _)| push_new(&mut names, name));
+            for (name, _) in cookies {
+                push_new(&mut names, name)?;
+            }
             stripped.cookies = Some(Box::new((names, parts)));
         }
         // A longer target is refused for its length, soon after.
@@ -186,7 +182,14 @@ impl<'h> Scanned<'h> {
 
     /// RFC 9110 section 7.6.1: the next hop removes every header that `Connection` lists. A client that lists one of
     /// ours would have it removed after we set it; such names are taken off the list.
-    fn protect_from_connection(&mut self, lines: &[(&[u8], &[u8])], config: &Config) {
+    ///
+    /// # Errors
+    /// More spellings of `Connection` than are looked at.
+    fn protect_from_connection(
+        &mut self,
+        lines: &[(&[u8], &[u8])],
+        config: &Config,
+    ) -> Result<(), Refusal> {
         let ours = |option: &[u8]| {
             config.identity_headers.covers(option)
                 || config.credentials.role(option) != Role::None
@@ -199,7 +202,7 @@ impl<'h> Scanned<'h> {
                 .map(trim)
         };
         if !options().any(ours) {
-            return;
+            return Ok(());
         }
         let kept: Vec<_> = options()
             .filter(|option| {
@@ -211,15 +214,25 @@ impl<'h> Scanned<'h> {
             .collect();
         // Every line goes; what remains is set anew as one.
         for (name, _) in lines {
-            push_new(&mut self.stripped.remove, name);
+            push_new(&mut self.stripped.remove, name)?;
         }
         self.stripped.connection = (!kept.is_empty()).then(|| kept.join(", ").into());
+        Ok(())
     }
 }
 
-fn push_new(names: &mut Vec<Cow<'static, [u8]>>, name: &[u8]) {
+/// # Errors
+/// More names than are compared with one another. Names fold together in every mark that is no letter or digit, so that one
+/// client could spell ours in thousands of ways.
+fn push_new(names: &mut Vec<Cow<'static, [u8]>>, name: &[u8]) -> Result<(), Refusal> {
     if names.iter().any(|known| **known == *name) {
-        return;
+        return Ok(());
+    }
+    if names.len() >= MOST_SPELLINGS {
+        return Err(Refusal::because(
+            Reason::HeaderMalformed,
+            "header_spellings",
+        ));
     }
     // The spelling that Envoy always gives needs no allocation.
     names.push(if name == b"authorization" {
@@ -227,4 +240,5 @@ fn push_new(names: &mut Vec<Cow<'static, [u8]>>, name: &[u8]) {
     } else {
         Cow::Owned(name.to_vec())
     });
+    Ok(())
 }

@@ -254,6 +254,11 @@ fn what_is_wrong_is_refused_where_it_stands() {
         ),
         (
             "/upstream",
+            json!({"remove": ["access_control_request_method"]}),
+            "upstream.remove[0]",
+        ),
+        (
+            "/upstream",
             json!({"remove": ["x y"]}),
             "upstream.remove[0]",
         ),

@@ -275,6 +275,28 @@ fn more_options_of_a_connection_than_are_looked_at_are_refused() {
 }
 
 #[test]
+fn more_spellings_of_our_headers_than_are_compared_are_refused() {
+    let good = key("a", 1);
+    let mut world = World::started(&document(), &[&good]);
+    let token = good.sign(&world.claims());
+    // All of these are `X_TENANT` to a CGI.
+    let marks = b"!#$%&'*+-.^_`|~";
+    let names = ["tenant", "Tenant", "tEnant", "teNant", "tenAnt", "tenaNt"];
+    let spellings = names
+        .iter()
+        .flat_map(|name| marks.map(|mark| format!("x{}{name}", char::from(mark))));
+    let spellings: Vec<String> = spellings.collect();
+    let ask = |count: usize| {
+        let ask = get("/any").bearer(&token);
+        let names = spellings[..count].iter();
+        names.fold(ask, |ask, name| ask.header(name, "umbrella"))
+    };
+    assert_eq!(removed_of(&world.send(&ask(64)).forward()).len(), 65);
+    let refused = world.send(&ask(65)).reject();
+    assert_eq!(refused.outcome().reason(), Reason::HeaderMalformed);
+}
+
+#[test]
 fn connection_cannot_take_our_headers_away() {
     let good = key("a", 1);
     let mut world = World::started(&document(), &[&good]);
