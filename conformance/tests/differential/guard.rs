@@ -131,7 +131,7 @@ fn why(reject: Reject, now: UnixTime) -> String {
 fn claims(token: &[u8]) -> serde_json::Map<String, Value> {
     let limits = Limits::default();
     let token = CompactJws::parse(token, &limits).unwrap();
-    Claims::parse(token.payload(), &limits).unwrap().into_map()
+    Claims::parse(token.payload(), &limits).unwrap().to_map()
 }
 
 /// Says more than an answer of the guard does: why there is no key, why something is no JSON.

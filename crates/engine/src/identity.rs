@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use portcullis_jose::{Claims, CompactJws, SignatureError, Validity, Verifier};
+use portcullis_jose::{Claims, CompactJws, Json, SignatureError, Validity, Verifier};
 use serde_json::{Map, Value};
 
 use crate::config::{Accepted, Anchor, Config, Secrets};
@@ -51,8 +51,8 @@ pub(crate) struct Unverified<'t> {
     pub(crate) slot: usize,
     /// The configuration's word on the token's `alg`.
     pub(crate) algorithm: Accepted,
-    pub(crate) jws: CompactJws<'t>,
-    pub(crate) claims: Claims,
+    pub(crate) jws: &'t CompactJws<'t>,
+    pub(crate) claims: Claims<'t>,
     pub(crate) scopes: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ impl Identity {
         secrets: &Secrets,
         config: &Config,
     ) -> Result<Self, Option<SignatureError>> {
-        secrets.verify(&token.jws)?;
+        secrets.verify(token.jws)?;
         Ok(Self::of(token, Life::lasting(), config))
     }
 
@@ -122,11 +122,11 @@ impl Identity {
         let client = owned(
             claims
                 .client_id()
-                .or_else(|| claims.get("azp").and_then(Value::as_str)),
+                .or_else(|| claims.get("azp").and_then(Json::as_str)),
         );
         let validity = claims.validity();
         let claims = if config.policy.reads_claims() {
-            claims.into_map()
+            claims.to_map()
         } else {
             Map::new()
         };
@@ -284,16 +284,16 @@ impl Identity {
 ///
 /// # Errors
 /// [`Reason::ClaimsMalformed`] for anything else: a claim that decides must not be guessed at.
-pub(crate) fn scopes_of(claims: &Claims, name: &str) -> Result<Vec<String>, Refusal> {
+pub(crate) fn scopes_of(claims: &Claims<'_>, name: &str) -> Result<Vec<String>, Refusal> {
     let malformed = || Refusal::because(Reason::ClaimsMalformed, "scope_malformed");
     match claims.get(name) {
         None => Ok(Vec::new()),
-        Some(Value::String(list)) => Ok(list
+        Some(Json::String(list)) => Ok(list
             .split(' ')
             .filter(|scope| !scope.is_empty())
             .map(str::to_owned)
             .collect()),
-        Some(Value::Array(items)) => items
+        Some(Json::Array(items)) => items
             .iter()
             .map(|item| item.as_str().map(str::to_owned).ok_or_else(malformed))
             .collect(),

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use portcullis_jose::{Claims, encode_base64url};
+use portcullis_jose::{Claims, Json, encode_base64url};
 use serde_json::{Map, Value};
 
 use crate::config::{Chosen, Config, Encoding, IdentityHeader, IdentityHeaders, Source};
@@ -47,7 +47,7 @@ pub(crate) fn render(
     config: &Config,
     list: &IdentityHeaders,
     issuer: &str,
-    claims: &Claims,
+    claims: &Claims<'_>,
     scopes: &[String],
 ) -> Result<Values, Unfit> {
     let mut values = Vec::new();
@@ -78,7 +78,7 @@ impl NamedValue {
 pub(crate) fn render_named(
     config: &Config,
     issuer: &str,
-    claims: &Claims,
+    claims: &Claims<'_>,
     scopes: &[String],
 ) -> Box<[NamedValue]> {
     if !cfg!(feature = "credentials") {
@@ -86,11 +86,9 @@ pub(crate) fn render_named(
     }
     let headers = config.identity_headers.iter();
     let named = headers.filter_map(|header| {
-        let value = value_of(header, config, issuer, claims, scopes).transpose();
-        Some(NamedValue {
-            credential: header.credential?,
-            value: value?,
-        })
+        let credential = header.credential?;
+        let value = value_of(header, config, issuer, claims, scopes).transpose()?;
+        Some(NamedValue { credential, value })
     });
     named.collect()
 }
@@ -99,7 +97,7 @@ fn value_of(
     header: &IdentityHeader,
     config: &Config,
     issuer: &str,
-    claims: &Claims,
+    claims: &Claims<'_>,
     scopes: &[String],
 ) -> Result<Option<Header>, Unfit> {
     let value = match &header.source {
@@ -122,28 +120,28 @@ fn value_of(
 }
 
 /// A claim, if it says something: `null` is how many issuers write that there is none.
-fn find<'c>(claims: &'c Claims, steps: &[Box<str>]) -> Option<&'c Value> {
+fn find<'c, 't>(claims: &'c Claims<'t>, steps: &[Box<str>]) -> Option<&'c Json<'t>> {
     let (first, rest) = steps.split_first()?;
     let found = rest.iter().try_fold(claims.get(first)?, |value, step| {
         value.as_object()?.get(&**step)
     });
-    found.filter(|value| !value.is_null())
+    found.filter(|value| !matches!(value, Json::Null))
 }
 
 /// Nothing where there is nothing to tell.
-fn json_of(claims: &Claims, chosen: &Chosen, encoding: Encoding) -> Option<String> {
+fn json_of(claims: &Claims<'_>, chosen: &Chosen, encoding: Encoding) -> Option<String> {
     // No document of such a build asks for it: the linker then leaves out what writes JSON.
     if !cfg!(feature = "answers") {
         return None;
     }
     let json = match chosen {
-        Chosen::One(steps) => find(claims, steps)?.to_string(),
-        Chosen::All => Value::Object(claims.as_map().clone()).to_string(),
+        Chosen::One(steps) => find(claims, steps)?.to_value().to_string(),
+        Chosen::All => Value::Object(claims.to_map()).to_string(),
         Chosen::Several(named) => {
             let mut found = Map::new();
             for (name, steps) in named {
                 if let Some(value) = find(claims, steps) {
-                    found.insert(name.to_string(), value.clone());
+                    found.insert(name.to_string(), value.to_value());
                 }
             }
             if found.is_empty() {
@@ -158,13 +156,13 @@ fn json_of(claims: &Claims, chosen: &Chosen, encoding: Encoding) -> Option<Strin
     })
 }
 
-fn text_of(claim: &Value) -> Result<String, Unfit> {
+fn text_of(claim: &Json<'_>) -> Result<String, Unfit> {
     match claim {
-        Value::String(text) => Ok(text.clone()),
-        Value::Bool(value) => Ok(value.to_string()),
+        Json::String(text) => Ok(text.clone().into_owned()),
+        Json::Bool(value) => Ok(value.to_string()),
         // A fraction has more than one spelling; an upstream that compares texts would be misled.
-        Value::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
-        Value::Array(items) => {
+        Json::Number(number) if number.is_i64() || number.is_u64() => Ok(number.to_string()),
+        Json::Array(items) => {
             let mut joined = String::new();
             for (index, item) in items.iter().enumerate() {
                 let item = item.as_str().ok_or(Unfit::Type)?;
@@ -179,7 +177,7 @@ fn text_of(claim: &Value) -> Result<String, Unfit> {
             }
             Ok(joined)
         }
-        Value::Number(_) | Value::Null | Value::Object(_) => Err(Unfit::Type),
+        Json::Number(_) | Json::Null | Json::Object(_) => Err(Unfit::Type),
     }
 }
 
@@ -188,8 +186,10 @@ fn check(value: &str, most: usize) -> Result<(), Unfit> {
     if value.len() > most {
         return Err(Unfit::Length);
     }
+    // Nearly all values are plain, and a byte is a character.
+    let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    if value.chars().any(breaks) || value.trim() != value {
+    if (!plain && value.chars().any(breaks)) || value.trim() != value {
         return Err(Unfit::Characters);
     }
     Ok(())
@@ -199,6 +199,13 @@ fn check(value: &str, most: usize) -> Result<(), Unfit> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    fn text_of(claim: &Value) -> Result<String, Unfit> {
+        let payload = json!({ "claim": claim }).to_string();
+        let limits = portcullis_jose::Limits::default();
+        let claims = Claims::parse(payload.as_bytes(), &limits).unwrap();
+        super::text_of(claims.get("claim").unwrap())
+    }
 
     #[test]
     fn plain_values_become_text() {
@@ -225,7 +232,7 @@ mod tests {
         let claims = Claims::parse(br#"{"a":null,"b":{"c":null},"d":0}"#, &limits).unwrap();
         let find = |steps: &[&str]| {
             let steps: Vec<Box<str>> = steps.iter().map(|step| Box::from(*step)).collect();
-            super::find(&claims, &steps).cloned()
+            super::find(&claims, &steps).map(Json::to_value)
         };
         assert_eq!((find(&["a"]), find(&["b", "c"])), (None, None));
         assert_eq!(find(&["d"]), Some(json!(0)));

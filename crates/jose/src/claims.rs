@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Part, TokenError};
-use crate::json;
+use crate::json::{self, Json, Members};
 use crate::limits::Limits;
 use crate::numeric_date::NumericDate;
 use crate::validity::Validity;
@@ -50,19 +50,19 @@ impl RegisteredClaim {
 
 /// A claims set whose registered claims, where present, have the right type. Nothing says yet that they are true.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Claims {
-    members: Map<String, Value>,
+pub struct Claims<'t> {
+    members: Members<'t>,
     validity: Validity,
 }
 
-impl Claims {
+impl<'t> Claims<'t> {
     /// Reads a payload.
     ///
     /// # Errors
     /// [`TokenError::Json`] for what is no strict JSON object, [`TokenError::ClaimMalformed`] for a registered claim
     /// of the wrong type or a date out of range.
-    pub fn parse(payload: &[u8], limits: &Limits) -> Result<Self, TokenError> {
-        let members = json::parse_object(payload, limits.json_depth)
+    pub fn parse(payload: &'t [u8], limits: &Limits) -> Result<Self, TokenError> {
+        let members = json::parse_members(payload, limits.json_depth)
             .map_err(|error| TokenError::Json(Part::Payload, error))?;
         for claim in [
             RegisteredClaim::Issuer,
@@ -78,8 +78,8 @@ impl Claims {
             }
         }
         let well_formed = match members.get(RegisteredClaim::Audience.name()) {
-            None | Some(Value::String(_)) => true,
-            Some(Value::Array(items)) => items.iter().all(Value::is_string),
+            None | Some(Json::String(_)) => true,
+            Some(Json::Array(items)) => items.iter().all(Json::is_string),
             Some(_) => false,
         };
         if !well_formed {
@@ -87,7 +87,7 @@ impl Claims {
         }
         let date = |claim: RegisteredClaim| match members.get(claim.name()) {
             None => Ok(None),
-            Some(Value::Number(number)) => NumericDate::from_number(number)
+            Some(Json::Number(number)) => NumericDate::from_number(number)
                 .map(Some)
                 .ok_or(TokenError::ClaimMalformed(claim)),
             Some(_) => Err(TokenError::ClaimMalformed(claim)),
@@ -124,12 +124,12 @@ impl Claims {
     /// `aud`, which may be one string or a list: its members in order, none if it is absent or empty.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         let (one, many) = match self.get(RegisteredClaim::Audience.name()) {
-            Some(Value::String(audience)) => (Some(audience.as_str()), None),
-            Some(Value::Array(audiences)) => (None, Some(audiences)),
+            Some(Json::String(audience)) => (Some(&**audience), None),
+            Some(Json::Array(audiences)) => (None, Some(audiences)),
             _ => (None, None),
         };
         one.into_iter()
-            .chain(many.into_iter().flatten().filter_map(Value::as_str))
+            .chain(many.into_iter().flatten().filter_map(Json::as_str))
     }
 
     /// `exp`
@@ -164,30 +164,24 @@ impl Claims {
 
     /// The claim of that name.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&Value> {
+    pub fn get(&self, name: &str) -> Option<&Json<'t>> {
         self.members.get(name)
     }
 
-    /// Every claim.
+    /// Every claim, without a tie to the payload.
     #[must_use]
-    pub fn as_map(&self) -> &Map<String, Value> {
-        &self.members
-    }
-
-    /// Every claim, taken out.
-    #[must_use]
-    pub fn into_map(self) -> Map<String, Value> {
-        self.members
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.members.to_map()
     }
 
     /// Whether a registered claim is present.
     #[must_use]
     pub fn has(&self, claim: RegisteredClaim) -> bool {
-        self.members.contains_key(claim.name())
+        self.members.get(claim.name()).is_some()
     }
 
     fn text(&self, claim: RegisteredClaim) -> Option<&str> {
-        self.get(claim.name()).and_then(Value::as_str)
+        self.get(claim.name()).and_then(Json::as_str)
     }
 }
 
@@ -196,7 +190,7 @@ mod tests {
     use super::*;
     use crate::error::JsonError;
 
-    fn parse(payload: &str) -> Result<Claims, TokenError> {
+    fn parse(payload: &str) -> Result<Claims<'_>, TokenError> {
         Claims::parse(payload.as_bytes(), &Limits::default())
     }
 
@@ -215,8 +209,11 @@ mod tests {
         assert_eq!(milliseconds(claims.issued_at()), Some(1000));
         assert_eq!(claims.jwt_id(), Some("j"));
         assert_eq!(claims.client_id(), Some("c"));
-        assert_eq!(claims.get("x"), Some(&serde_json::json!({"y": 1})));
-        assert_eq!(claims.as_map().len(), 9);
+        assert_eq!(
+            claims.get("x").map(Json::to_value),
+            Some(serde_json::json!({"y": 1}))
+        );
+        assert_eq!(claims.to_map().len(), 9);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The compact serialisation (RFC 7515 sections 3.1 and 7.1): `header.payload.signature`.
 
+use memchr::memchr;
+
 use crate::base64url;
 use crate::error::{Part, TokenError};
 use crate::header::Header;
@@ -26,16 +28,15 @@ impl<'t> CompactJws<'t> {
         if token.trim_ascii_start().first() == Some(&b'{') {
             return Err(TokenError::JsonSerialization);
         }
-        let mut parts = token.split(|byte| *byte == b'.');
-        let (Some(header), Some(payload), Some(signature)) =
-            (parts.next(), parts.next(), parts.next())
-        else {
-            return Err(TokenError::PartCount);
-        };
-        match parts.count() {
-            0 => {}
-            2 => return Err(TokenError::Encrypted),
-            _ => return Err(TokenError::PartCount),
+        let (header, rest) = part(token).ok_or(TokenError::PartCount)?;
+        let (payload, signature) = part(rest).ok_or(TokenError::PartCount)?;
+        if memchr(b'.', signature).is_some() {
+            let parts = token.split(|byte| *byte == b'.').count();
+            // RFC 7516 section 9: a JWE in compact serialisation has five.
+            return Err(match parts {
+                5 => TokenError::Encrypted,
+                _ => TokenError::PartCount,
+            });
         }
         let header = base64url::decode(header).ok_or(TokenError::Base64url(Part::Header))?;
         let header = Header::parse(&header, limits)?;
@@ -81,6 +82,12 @@ impl<'t> CompactJws<'t> {
     pub fn signature(&self) -> &[u8] {
         &self.signature
     }
+}
+
+/// What stands before the first dot, and what behind it.
+fn part(token: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (part, rest) = token.split_at_checked(memchr(b'.', token)?)?;
+    Some((part, rest.get(1..)?))
 }
 
 #[cfg(test)]

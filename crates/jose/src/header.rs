@@ -1,10 +1,8 @@
 //! The JOSE header of a JWS (RFC 7515 section 4), checked whole before anything else is looked at.
 
-use serde_json::{Map, Value};
-
 use crate::algorithm::Algorithm;
 use crate::error::{Part, TokenError};
-use crate::json;
+use crate::json::{self, Json, Members};
 use crate::limits::Limits;
 
 /// What a header said that we act on.
@@ -46,7 +44,7 @@ impl KeyHints {
 impl Header {
     /// Reads the decoded header.
     pub(crate) fn parse(bytes: &[u8], limits: &Limits) -> Result<Self, TokenError> {
-        let members = json::parse_object(bytes, limits.json_depth)
+        let members = json::parse_members(bytes, limits.json_depth)
             .map_err(|error| TokenError::Json(Part::Header, error))?;
         let algorithm = parse_algorithm(&members)?;
         refuse_extensions(&members)?;
@@ -55,23 +53,23 @@ impl Header {
             kid: parse_kid(&members, limits)?,
             typ: match members.get("typ") {
                 None => None,
-                Some(Value::String(typ)) => Some(typ.clone()),
+                Some(Json::String(typ)) => Some(typ.clone().into_owned()),
                 Some(_) => return Err(TokenError::TypeMalformed),
             },
             key_hints: KeyHints {
-                jwk: members.contains_key("jwk"),
-                jku: members.contains_key("jku"),
-                x5u: members.contains_key("x5u"),
-                x5c: members.contains_key("x5c"),
+                jwk: members.get("jwk").is_some(),
+                jku: members.get("jku").is_some(),
+                x5u: members.get("x5u").is_some(),
+                x5c: members.get("x5c").is_some(),
             },
         })
     }
 }
 
-fn parse_algorithm(members: &Map<String, Value>) -> Result<Algorithm, TokenError> {
+fn parse_algorithm(members: &Members<'_>) -> Result<Algorithm, TokenError> {
     let name = match members.get("alg") {
         None => return Err(TokenError::AlgorithmMissing),
-        Some(Value::String(name)) => name,
+        Some(Json::String(name)) => name,
         Some(_) => return Err(TokenError::AlgorithmMalformed),
     };
     // RFC 8725 section 3.2: libraries were fooled by `nOnE`. It could not match a name here anyway; a code of its
@@ -82,29 +80,29 @@ fn parse_algorithm(members: &Map<String, Value>) -> Result<Algorithm, TokenError
     Algorithm::from_name(name).ok_or(TokenError::AlgorithmUnsupported)
 }
 
-fn refuse_extensions(members: &Map<String, Value>) -> Result<(), TokenError> {
+fn refuse_extensions(members: &Members<'_>) -> Result<(), TokenError> {
     // RFC 7515 section 4.1.11: "If any of the listed extension Header Parameters are not understood and supported by
     // the recipient, then the JWS is invalid. Producers MUST NOT use the empty list".
     match members.get("crit") {
         None => {}
-        Some(Value::Array(names)) if names.is_empty() => return Err(TokenError::CriticalEmpty),
-        Some(Value::Array(names)) if names.iter().all(Value::is_string) => {
+        Some(Json::Array(names)) if names.is_empty() => return Err(TokenError::CriticalEmpty),
+        Some(Json::Array(names)) if names.iter().all(Json::is_string) => {
             return Err(TokenError::CriticalUnknown);
         }
         Some(_) => return Err(TokenError::CriticalMalformed),
     }
     // RFC 7797 section 6 wants `b64` listed in `crit`; without it, readers disagree on what was signed.
-    if members.contains_key("b64") {
+    if members.get("b64").is_some() {
         return Err(TokenError::UnencodedPayload);
     }
     Ok(())
 }
 
-fn parse_kid(members: &Map<String, Value>, limits: &Limits) -> Result<Option<String>, TokenError> {
+fn parse_kid(members: &Members<'_>, limits: &Limits) -> Result<Option<String>, TokenError> {
     match members.get("kid") {
         None => Ok(None),
-        Some(Value::String(kid)) if kid.len() > limits.kid_bytes => Err(TokenError::KeyIdTooLong),
-        Some(Value::String(kid)) => Ok(Some(kid.clone())),
+        Some(Json::String(kid)) if kid.len() > limits.kid_bytes => Err(TokenError::KeyIdTooLong),
+        Some(Json::String(kid)) => Ok(Some(kid.clone().into_owned())),
         Some(_) => Err(TokenError::KeyIdMalformed),
     }
 }

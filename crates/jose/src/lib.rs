@@ -76,6 +76,7 @@ pub use error::{
     ClaimError, JsonError, KeyError, KeySetError, Part, SignatureError, SkipReason, TokenError,
 };
 pub use header::{Header, KeyHints};
+pub use json::{Json, Members};
 pub use key_set::{Candidates, KeySet, MAX_CANDIDATES, SkippedKey};
 pub use limits::{KeySetLimits, Limits};
 pub use metadata::{IssuerMetadata, MetadataError};

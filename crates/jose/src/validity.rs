@@ -44,7 +44,11 @@ impl Validity {
 ///
 /// # Errors
 /// [`ClaimError::Missing`] without `exp`, else which of the three does not hold.
-pub fn check_times(claims: &Claims, now_unix_ms: u64, leeway_ms: u64) -> Result<(), ClaimError> {
+pub fn check_times(
+    claims: &Claims<'_>,
+    now_unix_ms: u64,
+    leeway_ms: u64,
+) -> Result<(), ClaimError> {
     claims.validity().check(now_unix_ms, leeway_ms)
 }
 
@@ -52,7 +56,7 @@ pub fn check_times(claims: &Claims, now_unix_ms: u64, leeway_ms: u64) -> Result<
 ///
 /// # Errors
 /// [`ClaimError::Missing`] with the first that is not.
-pub fn check_access_token_profile(claims: &Claims) -> Result<(), ClaimError> {
+pub fn check_access_token_profile(claims: &Claims<'_>) -> Result<(), ClaimError> {
     for claim in [
         RegisteredClaim::Issuer,
         RegisteredClaim::ExpiresAt,
@@ -77,7 +81,7 @@ mod tests {
     /// 2011-03-22T18:43:00Z, the `exp` of RFC 7519's example.
     const MOMENT: u64 = 1_300_819_380_000;
 
-    fn claims(payload: &str) -> Claims {
+    fn claims(payload: &str) -> Claims<'_> {
         Claims::parse(payload.as_bytes(), &Limits::default()).unwrap()
     }
 

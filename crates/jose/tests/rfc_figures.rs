@@ -7,7 +7,7 @@
 )]
 
 use portcullis_jose::{
-    Algorithm, ClaimError, Claims, CompactJws, KeySet, KeySetLimits, Limits, SignatureError,
+    Algorithm, ClaimError, Claims, CompactJws, Json, KeySet, KeySetLimits, Limits, SignatureError,
     Software, Verifier as _, check_times,
 };
 
@@ -76,7 +76,10 @@ fn rfc_7515_a2_rs256() {
     assert_eq!(algorithm, Algorithm::Rs256);
     let claims = Claims::parse(&payload, &Limits::default()).unwrap();
     assert_eq!(claims.issuer(), Some("joe"));
-    assert_eq!(claims.get("http://example.com/is_root"), Some(&true.into()));
+    assert_eq!(
+        claims.get("http://example.com/is_root"),
+        Some(&Json::Bool(true))
+    );
     assert_eq!(check_times(&claims, EXPIRES_AT - 1, 0), Ok(()));
     assert_eq!(
         check_times(&claims, EXPIRES_AT, 0),

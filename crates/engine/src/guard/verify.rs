@@ -95,7 +95,11 @@ impl Guard {
             step.text("found", "no verified token");
         });
         passage.request.learn_source(ask_source);
-        match self.check_cheaply(credential, now) {
+        let jws = match self.read(credential) {
+            Ok(jws) => jws,
+            Err(refusal) => return self.refuse_unread(refusal),
+        };
+        match self.check_cheaply(credential, &jws, now) {
             Ok(token) => {
                 self.trace.step("token", |step| {
                     step.text("issuer", &token.anchor.issuer)
@@ -105,14 +109,17 @@ impl Guard {
                 });
                 self.verify_signature(credential, token, passage, now)
             }
-            Err(refusal) => {
-                self.trace.step("token", |step| {
-                    step.text("result", refusal.reason.code())
-                        .maybe("cause", refusal.cause);
-                });
-                Verification::Bad(refusal)
-            }
+            Err(refusal) => self.refuse_unread(refusal),
         }
+    }
+
+    /// Refuses what no key was needed for.
+    fn refuse_unread(&mut self, refusal: Refusal) -> Verification {
+        self.trace.step("token", |step| {
+            step.text("result", refusal.reason.code())
+                .maybe("cause", refusal.cause);
+        });
+        Verification::Bad(refusal)
     }
 
     /// Whether what a key verified can be asked about without looking for a key again. It cannot when the key has left its set; nor
@@ -158,22 +165,34 @@ impl Guard {
         }
     }
 
-    /// Everything that can be told without a key. INVARIANT: nothing in here costs more than parsing.
-    fn check_cheaply<'t>(
-        &self,
-        credential: &Credential<'t>,
-        now: UnixTime,
-    ) -> Result<Unverified<'t>, Refusal> {
-        let limits = Limits {
-            token_bytes: self.config.limits.token_bytes,
-            ..Limits::default()
-        };
+    /// Takes a token apart.
+    fn read<'t>(&self, credential: &Credential<'t>) -> Result<CompactJws<'t>, Refusal> {
+        let limits = self.token_limits();
         if credential.token().len() > limits.token_bytes {
             return Err(Reason::TokenTooLarge.into());
         }
-        credential.check_characters()?;
-        let jws = CompactJws::parse(credential.token(), &limits)?;
-        let claims = Claims::parse(jws.payload(), &limits)?;
+        CompactJws::parse(credential.token(), &limits).or_else(|error| {
+            // What can be taken apart is of base64url and dots, which are characters of a token.
+            credential.check_characters()?;
+            Err(error.into())
+        })
+    }
+
+    fn token_limits(&self) -> Limits {
+        Limits {
+            token_bytes: self.config.limits.token_bytes,
+            ..Limits::default()
+        }
+    }
+
+    /// Everything that can be told without a key. INVARIANT: nothing in here costs more than parsing.
+    fn check_cheaply<'t>(
+        &self,
+        credential: &Credential<'_>,
+        jws: &'t CompactJws<'_>,
+        now: UnixTime,
+    ) -> Result<Unverified<'t>, Refusal> {
+        let claims = Claims::parse(jws.payload(), &self.token_limits())?;
         let issuer = claims
             .issuer()
             .ok_or(Refusal::because(Reason::ClaimMissing, "iss_missing"))?;
@@ -195,7 +214,7 @@ impl Guard {
             return Err(refusal.claiming(issuer));
         }
         let (algorithm, scopes) =
-            check_claims(anchor, &jws, &claims, now).map_err(|refusal| refusal.claiming(issuer))?;
+            check_claims(anchor, jws, &claims, now).map_err(|refusal| refusal.claiming(issuer))?;
         Ok(Unverified {
             anchor: Rc::clone(anchor),
             issuer: name,
@@ -351,7 +370,7 @@ impl Guard {
 fn check_claims(
     anchor: &Anchor,
     jws: &CompactJws<'_>,
-    claims: &Claims,
+    claims: &Claims<'_>,
     now: UnixTime,
 ) -> Result<(Accepted, Vec<String>), Refusal> {
     // RFC 8725 section 3.1: the configuration says which algorithms, never the token.
