@@ -123,7 +123,7 @@ fn value_of(
 fn find<'c, 't>(claims: &'c Claims<'t>, steps: &[Box<str>]) -> Option<&'c Json<'t>> {
     let (first, rest) = steps.split_first()?;
     let found = rest.iter().try_fold(claims.get(first)?, |value, step| {
-        value.as_object()?.get(&**step)
+        value.as_object()?.get(step)
     });
     found.filter(|value| !matches!(value, Json::Null))
 }

@@ -93,10 +93,11 @@ impl<'t> Members<'t> {
     /// All members without a tie to the text, sorted by name.
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
-        let owned = |(name, value): &(Cow<'t, str>, Json<'t>)| {
-            (name.clone().into_owned(), value.to_value())
-        };
-        self.0.iter().map(owned).collect()
+        let mut map = Map::new();
+        for (name, value) in &self.0 {
+            map.insert(name.clone().into_owned(), value.to_value());
+        }
+        map
     }
 
     fn has_one_name_twice(&self) -> bool {
