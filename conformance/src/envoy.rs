@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde_json::Value;
 
 use crate::http_client;
+use crate::scenario::workspace;
 use crate::scratch::Scratch;
 
 /// How long Envoy may take to start on a busy two-core machine, modules compiled twice included.
@@ -288,6 +290,19 @@ impl Drop for Envoy {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Has Envoy judge a bootstrap, with the workspace's folder as its own. Deprecated settings are mistakes too.
+pub fn validate(bootstrap: &Path) -> Result<()> {
+    let output = Command::new(crate::environment::envoy()?)
+        .args(["--mode", "validate", "--config-path"])
+        .arg(bootstrap)
+        .current_dir(workspace())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{said}");
+    ensure!(!said.contains("eprecated"), "{said}");
+    Ok(())
 }
 
 /// Envoy, by itself or through a program that asks the kernel to end it and then becomes it.

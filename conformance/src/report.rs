@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::case::{Case, HostKind};
 use crate::verdict::Verdict;
@@ -90,20 +90,23 @@ impl Report {
             .count()
     }
 
-    /// Every failure, a paragraph each.
-    pub fn failures(&self) -> Vec<String> {
-        self.rows
-            .iter()
-            .flat_map(|row| {
-                row.cells
-                    .iter()
-                    .zip(&self.hosts)
-                    .filter_map(|(cell, host)| match cell {
-                        Cell::Bad(why) => Some(format!("{} ({host:?}): {why}", row.name)),
-                        _ => None,
-                    })
-            })
-            .collect()
+    /// Every case as expected, everywhere; an error tells those that were not, a paragraph each.
+    pub fn require(&self) -> Result<()> {
+        let mut wrong = Vec::new();
+        for row in &self.rows {
+            for (cell, host) in row.cells.iter().zip(&self.hosts) {
+                if let Cell::Bad(why) = cell {
+                    wrong.push(format!("{} ({host:?}): {why}", row.name));
+                }
+            }
+        }
+        let count = wrong.len();
+        ensure!(
+            wrong.is_empty(),
+            "{count} cases are wrong:\n{}",
+            wrong.join("\n")
+        );
+        Ok(())
     }
 
     /// The table.

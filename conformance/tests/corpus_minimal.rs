@@ -1,14 +1,13 @@
 //! The corpus through the minimal build: what it left out it refuses by name, and all else it judges as the whole one does.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use host_test::{HostOptions, Level, Module, Process, Worker};
 use portcullis_conformance::case::{self, Case, HostKind};
 use portcullis_conformance::left_out::{Documents, NO_YAML, documents};
 use portcullis_conformance::native::Native;
 use portcullis_conformance::wasm::{self, Wasm};
-use portcullis_conformance::{runner, world};
+use portcullis_conformance::{clock, runner, world};
 
 /// What the filter's errors say that a document made it log; empty: it took it.
 fn refusal(module: &Module, document: &str) -> Vec<String> {
@@ -74,12 +73,7 @@ fn what_is_left_out_is_refused_with_its_place_and_where_to_get_it() {
 #[test]
 fn every_case_without_conditions_is_judged_as_by_the_whole_build() {
     let module = wasm::compile_minimal().unwrap();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        .try_into()
-        .unwrap();
+    let now = clock::now().unwrap();
     let worlds = worlds().unwrap();
     let (mut same, mut conditional) = (0, Vec::new());
     for case in case::load().unwrap() {

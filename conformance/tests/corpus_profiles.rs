@@ -1,7 +1,7 @@
 //! The corpus through the built filter in the manner of every host: the same verdicts as natively, or an exception that is listed
 //! with its reason.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, ensure};
 use host_test::{HostProfile, Module};
@@ -10,7 +10,7 @@ use portcullis_conformance::exceptions::Exceptions;
 use portcullis_conformance::native::Native;
 use portcullis_conformance::verdict::{Outcome, Verdict};
 use portcullis_conformance::wasm::{self, Wasm};
-use portcullis_conformance::{runner, world};
+use portcullis_conformance::{clock, runner, world};
 
 /// A case with its document, and what the engine alone makes of it; nothing where the case does not run natively.
 struct Judged<'c> {
@@ -72,12 +72,7 @@ fn timeless(mut verdicts: Vec<Verdict>) -> Vec<Verdict> {
 #[test]
 fn every_case_is_as_natively_in_the_manner_of_every_host() {
     let compiled = wasm::compile().unwrap();
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
-        .try_into()
-        .unwrap();
+    let now = clock::now().unwrap();
     let worlds = world::all().unwrap();
     let mut cases = case::load().unwrap();
     cases.retain(|case| case.runs_on(HostKind::Wasm));

@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::num::ParseIntError;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use host_test::{Clock, Connection, HostOptions, Outcome, Process, Request, Worker};
 use portcullis_conformance::mutate::{Head, bad_tokens, mutate, plain};
 use portcullis_conformance::oracle::{Seen, document, may_pass, valid_tokens};
 use portcullis_conformance::random::Random;
-use portcullis_conformance::{audit, wasm};
+use portcullis_conformance::{audit, clock, wasm};
 
 fn number(variable: &str, default: u64) -> Result<u64, ParseIntError> {
     std::env::var(variable).map_or(Ok(default), |text| text.parse())
@@ -28,13 +27,7 @@ fn values<'h>(head: &'h Head, name: &[u8]) -> Vec<&'h [u8]> {
 fn no_mutated_request_traps_or_passes_unduly() {
     let requests = number("PORTCULLIS_MUTATED_REQUESTS", 20_000).unwrap();
     let seed = number("PORTCULLIS_MUTATED_SEED", 1).unwrap();
-    let now = i64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs(),
-    )
-    .unwrap();
+    let now = clock::now().unwrap();
     let tokens = valid_tokens(now).unwrap();
     let bad = bad_tokens(now).unwrap();
     let clock = Clock::at_seconds(u64::try_from(now).unwrap());

@@ -1,10 +1,9 @@
 //! The tokens of the soak: generations of keys, and every kind of token that clients show.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use crate::clock;
 use crate::keys::key;
 use crate::mint::{Recipe, Signer, mint};
 
@@ -114,7 +113,6 @@ impl Mint {
             claims: claims.as_object().cloned().context("an object")?,
             ..Recipe::default()
         };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        Ok(String::from_utf8(mint(&recipe, i64::try_from(now)?)?)?)
+        Ok(String::from_utf8(mint(&recipe, clock::now()?)?)?)
     }
 }

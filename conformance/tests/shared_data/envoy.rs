@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use portcullis_conformance::bootstrap::{bootstrap, cluster, guard, listener};
+use portcullis_conformance::clock;
 use portcullis_conformance::environment;
 use portcullis_conformance::envoy::{Envoy, Options};
 use portcullis_conformance::http_client;
@@ -78,8 +79,7 @@ impl Stage {
     }
 
     fn status(&self, key: &str) -> Result<u16> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let token = token(key, i64::try_from(now)?);
+        let token = token(key, clock::now()?);
         let request = format!(
             "GET /any HTTP/1.1\r\nhost: api.example.test\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
         );

@@ -7,50 +7,35 @@
     reason = "a test that meets something unexpected has failed"
 )]
 
+#[path = "../parts/ended.rs"]
+mod ended;
+#[path = "../parts/guests.rs"]
+mod guests;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use host_test::bench::{Effort, Plan, Report};
 use host_test::{HostProfile, Module};
 
+use ended::{Folder, run};
+
 fn guest() -> PathBuf {
-    let Some(directory) = std::env::var_os("PORTCULLIS_GUESTS") else {
-        panic!(
-            "PORTCULLIS_GUESTS is not set: run these tests with `cargo xtask test`, which builds the guests"
-        );
-    };
-    PathBuf::from(directory).join("guest_well_behaved.wasm")
+    guests::guest("well_behaved")
 }
 
 fn scenarios() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/scenarios")
 }
 
-/// A file, or a directory's name, that is gone with the value.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str, text: &str) -> Self {
-        let path =
-            std::env::temp_dir().join(format!("host-test-bench-{}-{name}", std::process::id()));
-        std::fs::write(&path, text).unwrap();
-        Self(path)
-    }
-
-    fn plan(&self) -> Result<Plan, Vec<String>> {
-        Plan::read(&self.0).map_err(|found| found.iter().map(ToString::to_string).collect())
-    }
-
-    fn text(&self) -> String {
-        std::fs::read_to_string(&self.0).unwrap()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
+/// A plan that is written so, or its mistakes.
+fn read(text: &str) -> Result<Plan, Vec<String>> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let folder = Folder::new(&format!("plan-{number}"));
+    let plan = Plan::read(&folder.write("bench.yaml", text));
+    plan.map_err(|found| found.iter().map(ToString::to_string).collect())
 }
 
 fn plan() -> Plan {
@@ -110,11 +95,10 @@ fn times_are_taken_of_every_scenario() {
 
 #[test]
 fn a_scenario_that_comes_out_otherwise_is_not_measured() {
-    let wrong = Scratch::new(
-        "wrong.bench.yaml",
+    let wrong = read(
         "plugin_configuration: cluster backend\nscenarios:\n  - name: refused\n    expect:\n      status: 401\n",
     );
-    let plan = wrong.plan().unwrap();
+    let plan = wrong.unwrap();
     let wasm = std::fs::read(guest()).unwrap();
     let module = Module::compile_quickly(&wasm).unwrap();
     let failure = plan.count(&module, &mut |_| {}).unwrap_err();
@@ -129,8 +113,7 @@ fn a_scenario_that_comes_out_otherwise_is_not_measured() {
 
 #[test]
 fn mistakes_in_scenarios_are_told() {
-    let mistakes = Scratch::new(
-        "mistakes.bench.yaml",
+    let mistakes = read(
         "scenarios:\n\
          \x20 - name: a\n\
          \x20 - name: a\n    distinct: 5\n    expect: { status: 200 }\n\
@@ -138,7 +121,7 @@ fn mistakes_in_scenarios_are_told() {
          \x20 - name: c\n    expect: { status: 200 }\n\
          \x20 - name: c\n    expect: { status: 200 }\n",
     );
-    let found = mistakes.plan().unwrap_err().join("\n");
+    let found = mistakes.unwrap_err().join("\n");
     for words in [
         ":2:5: a scenario needs `expect`",
         ":3:5: `distinct`, but `${#}` stands nowhere",
@@ -149,47 +132,35 @@ fn mistakes_in_scenarios_are_told() {
     ] {
         assert!(found.contains(words), "{words}: {found}");
     }
-    let cases = Scratch::new(
-        "cases.bench.yaml",
-        "cases: [{ name: a, expect: { configured: true } }]\n",
-    );
-    assert!(cases.plan().unwrap_err()[0].contains("no `scenarios` to measure"));
+    let cases = read("cases: [{ name: a, expect: { configured: true } }]\n");
+    assert!(cases.unwrap_err()[0].contains("no `scenarios` to measure"));
 }
 
-fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_host-test"))
-        .arg("bench")
-        .arg("--wasm")
-        .arg(guest())
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = [stdout, stderr].concat();
-    (status.code(), String::from_utf8_lossy(&text).into_owned())
+fn bench(arguments: &[&str]) -> (Option<i32>, String) {
+    let wasm = guest();
+    run(&[&["bench", "--wasm", wasm.to_str().unwrap()], arguments].concat())
 }
 
 #[test]
 fn the_command_measures_saves_draws_and_compares() {
     let scenarios = scenarios();
     let path = scenarios.to_str().unwrap();
-    let (json, svg) = (Scratch::new("saved.json", ""), Scratch::new("plot.svg", ""));
-    let (json_path, svg_path) = (json.0.to_str().unwrap(), svg.0.to_str().unwrap());
-    let (code, text) = run(&[path, "--quick", "--json", json_path, "--plot", svg_path]);
+    let folder = Folder::new("measured");
+    let (json, svg) = (folder.file("saved.json"), folder.file("plot.svg"));
+    let (json_path, svg_path) = (json.to_str().unwrap(), svg.to_str().unwrap());
+    let (code, text) = bench(&[path, "--quick", "--json", json_path, "--plot", svg_path]);
     assert_eq!(code, Some(0), "{text}");
     assert!(
         text.contains("p99.9") && text.contains("a local reply"),
         "{text}"
     );
-    assert!(svg.text().starts_with("<svg ") && svg.text().contains("a local reply"));
+    let plot = std::fs::read_to_string(&svg).unwrap();
+    assert!(plot.starts_with("<svg ") && plot.contains("a local reply"));
 
-    let mut saved = serde_json::from_str(&json.text()).unwrap();
+    let mut saved = serde_json::from_slice(&std::fs::read(&json).unwrap()).unwrap();
     assert_eq!(Report::from_json(&saved).unwrap().scenarios.len(), 4);
     let compare = ["--quick", "--filter", "local", "--compare", json_path];
-    let (code, text) = run(&[&[path], &compare[..]].concat());
+    let (code, text) = bench(&[&[path], &compare[..]].concat());
     assert_eq!(code, Some(0), "{text}");
     assert!(
         text.contains("now / saved") && text.contains("1.000"),
@@ -199,17 +170,17 @@ fn the_command_measures_saves_draws_and_compares() {
     // A tenth less fuel in the saved report: the run of now takes more than it may.
     let fuel = &mut saved["scenarios"][3]["fuel"];
     *fuel = serde_json::json!(fuel.as_u64().unwrap() * 9 / 10);
-    std::fs::write(&json.0, saved.to_string()).unwrap();
-    let (code, text) = run(&[&[path], &compare[..]].concat());
+    std::fs::write(&json, saved.to_string()).unwrap();
+    let (code, text) = bench(&[&[path], &compare[..]].concat());
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("more fuel"), "{text}");
-    let (code, text) = run(&[&[path], &compare[..], &["--fail-on", "nothing"]].concat());
+    let (code, text) = bench(&[&[path], &compare[..], &["--fail-on", "nothing"]].concat());
     assert_eq!(code, Some(0), "{text}");
-    let (code, text) = run(&[&[path], &compare[..], &["--fuel-tolerance", "50"]].concat());
+    let (code, text) = bench(&[&[path], &compare[..], &["--fuel-tolerance", "50"]].concat());
     assert_eq!(code, Some(0), "{text}");
 
-    let (code, text) = run(&[path, "--filter", "no such scenario"]);
+    let (code, text) = bench(&[path, "--filter", "no such scenario"]);
     assert_eq!(code, Some(2), "{text}");
-    let (code, text) = run(&[path, "--compare", svg_path]);
+    let (code, text) = bench(&[path, "--compare", svg_path]);
     assert_eq!(code, Some(2), "{text}");
 }

@@ -1,50 +1,44 @@
 //! Guests, compiled once for all tests, and workers with a clock that stands still.
 
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use host_test::{
     Clock, HostOptions, HostProfile, Module, PluginConfig, Process, Random, Request, Worker,
 };
 
+use crate::guests;
+
 /// 2026-11-21T12:00:00Z.
 pub(crate) const NOON: u64 = 1_795_262_400;
 
-fn bytes(file: &str) -> Vec<u8> {
-    let Ok(directory) = std::env::var("PORTCULLIS_GUESTS") else {
-        panic!(
-            "PORTCULLIS_GUESTS is not set: run these tests with `cargo xtask test`, which builds the guests"
-        );
-    };
-    let path = PathBuf::from(directory).join(file);
+fn bytes(name: &str) -> Vec<u8> {
+    let path = guests::guest(name);
     std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn compile(file: &str) -> Module {
-    Module::compile(&bytes(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+fn compile(name: &str) -> Module {
+    Module::compile(&bytes(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// The hostile guest, bounded by time.
 pub(crate) fn hostile_for_speed() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        Module::compile_for_speed(&bytes("guest_hostile.wasm"), HostProfile::ENVOY).unwrap()
-    })
+    MODULE.get_or_init(|| Module::compile_for_speed(&bytes("hostile"), HostProfile::ENVOY).unwrap())
 }
 
 pub(crate) fn well_behaved() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| compile("guest_well_behaved.wasm"))
+    MODULE.get_or_init(|| compile("well_behaved"))
 }
 
 pub(crate) fn hostile() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| compile("guest_hostile.wasm"))
+    MODULE.get_or_init(|| compile("hostile"))
 }
 
 pub(crate) fn least() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| compile("guest_least.wasm"))
+    MODULE.get_or_init(|| compile("least"))
 }
 
 pub(crate) fn options() -> HostOptions {

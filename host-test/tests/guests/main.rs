@@ -10,6 +10,8 @@
 )]
 
 mod fixture;
+#[path = "../parts/guests.rs"]
+mod guests;
 mod hostile;
 mod hosts;
 mod least;

@@ -1,24 +1,10 @@
 //! The command itself: `serve` until SIGTERM, `check`, and `test` with their exit statuses.
 
-use std::process::{Command, Output};
-
 use crate::client::{body, send, status};
+use crate::ended::{Folder, run};
 use crate::guest;
-use crate::running::{Folder, Running};
+use crate::running::{Running, pipe};
 use crate::upstream::Upstream;
-
-fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_host-test"))
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = [stdout, stderr].concat();
-    (status.code(), String::from_utf8_lossy(&text).into_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serve_runs_until_it_is_told_to_stop() {
@@ -137,7 +123,8 @@ fn serve_refuses_what_it_cannot_do() {
 fn what_takes_long_is_told_once() {
     let folder = Folder::new("slow");
     let config = folder.write("guest.conf", "bare");
-    let wasm = folder.pipe("filter.wasm");
+    let wasm = folder.file("filter.wasm");
+    pipe(&wasm);
     let mut check = Running::start([
         "check".as_ref(),
         "--wasm".as_ref(),

@@ -10,7 +10,11 @@
 
 mod client;
 mod command;
+#[path = "../parts/ended.rs"]
+mod ended;
 mod ending;
+#[path = "../parts/guests.rs"]
+mod guests;
 mod passing;
 mod refusing;
 mod reloading;
@@ -18,23 +22,14 @@ mod running;
 mod upstream;
 mod versions;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use host_test::serve::{AccessLine, Options, Server};
 use host_test::{Module, PluginConfig};
 
+use guests::guest;
 use upstream::Upstream;
-
-fn guest(name: &str) -> PathBuf {
-    let Some(directory) = std::env::var_os("PORTCULLIS_GUESTS") else {
-        panic!(
-            "PORTCULLIS_GUESTS is not set: run these tests with `cargo xtask test`, which builds the guests"
-        );
-    };
-    PathBuf::from(directory).join(format!("guest_{name}.wasm"))
-}
 
 fn module(name: &str) -> Module {
     Module::compile(&std::fs::read(guest(name)).unwrap()).unwrap()

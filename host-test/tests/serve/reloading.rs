@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use tokio::net::TcpStream;
 
 use crate::client::{body, read_some, send, status, write_all};
+use crate::ended::Folder;
 use crate::guest;
-use crate::running::{Folder, Running};
+use crate::running::{Running, pipe};
 use crate::upstream::Upstream;
 
 fn guard() -> PathBuf {
@@ -169,7 +170,7 @@ async fn with_no_watch_a_hangup_alone_reads_again_and_open_requests_end_on_what_
 
     // It ends when told to, also while a filter is read or compiled.
     std::fs::remove_file(&wasm).unwrap();
-    folder.pipe("filter.wasm");
+    pipe(&wasm);
     serve.signal("HUP");
     serve.line("compiling ");
     serve.signal("INT");
@@ -192,7 +193,7 @@ fn tests_run_again_after_a_save_until_they_are_interrupted() {
         "--watch".as_ref(),
         "--wasm".as_ref(),
         wasm.as_os_str(),
-        folder.path().as_os_str(),
+        folder.as_ref().as_os_str(),
     ]);
     test.line("1 passed, 0 failed");
     folder.write(
@@ -200,7 +201,7 @@ fn tests_run_again_after_a_save_until_they_are_interrupted() {
         &suite(404).replace("a guest", "another guest"),
     );
     assert!(
-        test.line(folder.path().to_str().unwrap())
+        test.line(folder.as_ref().to_str().unwrap())
             .ends_with("tests.yaml changed")
     );
     test.line("0 passed, 1 failed");

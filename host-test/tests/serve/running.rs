@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
@@ -99,41 +99,8 @@ fn forward(from: impl Read + Send + 'static, to: Sender<String>) {
     });
 }
 
-/// A folder that is gone with the value.
-pub(crate) struct Folder(PathBuf);
-
-impl Folder {
-    pub(crate) fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("host-test-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.file(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    /// A file that whoever reads it waits for, until somebody writes it.
-    pub(crate) fn pipe(&self, name: &str) -> PathBuf {
-        let path = self.file(name);
-        let made = Command::new("mkfifo").arg(&path).status();
-        assert!(made.unwrap().success());
-        path
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// A file that whoever reads it waits for, until somebody writes it.
+pub(crate) fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
 }

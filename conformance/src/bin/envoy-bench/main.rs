@@ -20,7 +20,6 @@ mod start;
 mod targets;
 mod tokens;
 
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -28,6 +27,7 @@ use clap::Parser;
 use portcullis_conformance::bootstrap::bootstrap;
 use portcullis_conformance::envoy::{Envoy, Options};
 use portcullis_conformance::process;
+use portcullis_conformance::results::Results;
 use portcullis_conformance::scratch::Scratch;
 
 use crate::authorizer::Authorizer;
@@ -59,17 +59,8 @@ struct Arguments {
     #[arg(long)]
     no_start: bool,
 
-    /// Where to write the results as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Where to write the plot, an SVG.
-    #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
-
-    /// Write both where the repository keeps them and README shows them: conformance/bench/envoy.json and .svg.
-    #[arg(long)]
-    save: bool,
+    #[command(flatten)]
+    results: Results,
 }
 
 fn main() -> Result<()> {
@@ -108,33 +99,9 @@ fn main() -> Result<()> {
         field,
     };
     print!("\n{}", report.table());
-    let kept = |name: &str| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench");
-        arguments.save.then(|| folder.join(name))
-    };
     println!();
-    for path in [arguments.json.clone(), kept("envoy.json")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &format!("{:#}\n", report.json()))?;
-    }
-    for path in [arguments.plot.clone(), kept("envoy.svg")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &report.plot().svg())?;
-    }
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("written to {}", path.display());
-    Ok(())
+    let plot = report.plot().svg();
+    arguments.results.write("envoy", &report.json(), &plot)
 }
 
 /// The proxies and the server, running.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use portcullis_conformance::statistics::{least, median, most};
+
 use crate::contenders::{Contender, NO_FILTER};
 
 /// One turn of one contender.
@@ -126,28 +128,6 @@ impl Field {
     }
 }
 
-/// The middle one, or the middle of the two middle ones.
-pub(crate) fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
-}
-
-/// The smallest.
-pub(crate) fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-/// The largest.
-pub(crate) fn most(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -171,12 +151,6 @@ pub(crate) mod tests {
             title: name.to_owned(),
             turns: costs.iter().map(turn).collect(),
         }
-    }
-
-    #[test]
-    fn the_median_is_the_middle() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
     }
 
     #[test]

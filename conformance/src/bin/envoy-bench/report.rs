@@ -1,10 +1,11 @@
 //! The whole run: as tables for people, as JSON, and as a plot.
 
 use portcullis_conformance::plot::{Bar, Bars, Group};
+use portcullis_conformance::statistics::{least, median, most};
 use serde_json::{Value, json};
 
 use crate::contenders::{EXT_AUTHZ, GUARD_FIRST, GUARD_WARM, JWT_AUTHN, NATIVE_PAIR, NO_FILTER};
-use crate::measured::{Field, least, median, most};
+use crate::measured::Field;
 use crate::start::Start;
 use crate::targets::{Judged, judge, judge_floors};
 

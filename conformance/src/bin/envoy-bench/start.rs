@@ -11,10 +11,10 @@ use anyhow::{Context, Result};
 use portcullis_conformance::bootstrap::bootstrap;
 use portcullis_conformance::envoy::{Envoy, Options};
 use portcullis_conformance::process;
+use portcullis_conformance::statistics::{least, median};
 use serde_json::{Value, json};
 
 use crate::contenders::{self, Contender};
-use crate::measured::{least, median};
 use crate::tokens::Tokens;
 
 /// Numbers of workers that are started.

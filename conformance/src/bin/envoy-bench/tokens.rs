@@ -1,11 +1,11 @@
 //! The benchmark's tokens: three algorithms, one token to be met again and again, and many to be met once.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use portcullis_conformance::clock;
 use portcullis_conformance::scratch::Scratch;
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ fn read_key(algorithm: Algorithm, file: &str) -> Result<EncodingKey> {
 }
 
 fn sign(key: &EncodingKey, algorithm: Algorithm, kid: &str, number: usize) -> Result<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    let now = clock::now()?;
     let mut header = Header::new(algorithm);
     header.typ = Some("at+jwt".to_owned());
     header.kid = Some(kid.to_owned());

@@ -12,12 +12,12 @@
 mod report;
 mod series;
 
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use portcullis_conformance::growth::{Direction, Mint};
+use portcullis_conformance::results::Results;
 
 use crate::report::Report;
 use crate::series::Series;
@@ -42,17 +42,8 @@ struct Arguments {
     #[arg(long, value_name = "PATTERN")]
     only: Option<String>,
 
-    /// Where to write the results as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Where to write the plot, an SVG.
-    #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
-
-    /// Write both where the repository keeps them and README shows them: conformance/bench/growth.json and .svg.
-    #[arg(long)]
-    save: bool,
+    #[command(flatten)]
+    results: Results,
 }
 
 fn main() -> Result<()> {
@@ -95,30 +86,6 @@ fn main() -> Result<()> {
         series: measured,
     };
     print!("\n{}\n", report.table());
-    let kept = |name: &str| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench");
-        arguments.save.then(|| folder.join(name))
-    };
-    for path in [arguments.json.clone(), kept("growth.json")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &format!("{:#}\n", report.json()))?;
-    }
-    for path in [arguments.plot.clone(), kept("growth.svg")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &report.plot().svg())?;
-    }
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("written to {}", path.display());
-    Ok(())
+    let plot = report.plot().svg();
+    arguments.results.write("growth", &report.json(), &plot)
 }

@@ -21,10 +21,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Parser;
-use portcullis_conformance::process;
 use portcullis_conformance::scratch::Scratch;
+use portcullis_conformance::{process, results};
 
 use crate::policy::Policy;
 use crate::servers::{Servers, pin_all, pin_self};
@@ -113,9 +113,8 @@ fn main() -> Result<ExitCode> {
     }
     print!("\n{table}");
     if let Some(path) = &arguments.json {
-        std::fs::write(path, format!("{:#}\n", table.json()))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        println!("\nwritten to {}", path.display());
+        println!();
+        results::write(path, &format!("{:#}\n", table.json()))?;
     }
     let wanted = arguments.at_least.unwrap_or(0.0);
     let holds = table.ratios().iter().all(|ratio| ratio.rate >= wanted);

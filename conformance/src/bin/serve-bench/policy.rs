@@ -1,11 +1,11 @@
 //! The policy that both servers enforce, and the load: one token, sent over and over.
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use portcullis_conformance::clock;
 use portcullis_conformance::scratch::Scratch;
 use serde_json::json;
 
@@ -43,7 +43,7 @@ impl Policy {
             "upstream": { "set": { "x-user": "claims.sub", "x-client": "claims.client_id" } },
         })
         .to_string();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+        let now = clock::now()?;
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some("one".to_owned());

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use portcullis_conformance::statistics::{least, median, most};
 use serde_json::{Value, json};
 
 /// One server under load.
@@ -116,25 +117,6 @@ impl fmt::Display for Table {
         }
         Ok(())
     }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => f64::NAN,
-        odd if odd % 2 == 1 => sorted[middle],
-        _ => f64::midpoint(sorted[middle - 1], sorted[middle]),
-    }
-}
-
-fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-fn most(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[cfg(test)]

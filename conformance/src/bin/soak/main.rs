@@ -5,12 +5,12 @@
     reason = "a measuring tool: what it prints is its purpose"
 )]
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
+use portcullis_conformance::results::Results;
 use portcullis_conformance::soak::{self, Options};
 
 /// Loads the Envoy example for long, with everything around it going wrong on a plan, and judges every answer.
@@ -25,17 +25,8 @@ struct Arguments {
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
 
-    /// Where to write the results as JSON.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-
-    /// Where to write the plot of memory, an SVG.
-    #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
-
-    /// Write both where the repository keeps them: conformance/bench/soak.json and .svg.
-    #[arg(long)]
-    save: bool,
+    #[command(flatten)]
+    results: Results,
 }
 
 fn main() -> Result<ExitCode> {
@@ -49,22 +40,9 @@ fn main() -> Result<ExitCode> {
     println!("starting Envoy, an issuer, an upstream and clients …");
     let report = soak::run(options, &mut |line| println!("{line}"))?;
     print!("\n{}", report.table());
-    let kept = |name: &str| {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench");
-        arguments.save.then(|| folder.join(name))
-    };
-    for path in [arguments.json.clone(), kept("soak.json")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &format!("{:#}\n", report.json()))?;
-    }
-    for path in [arguments.plot.clone(), kept("soak.svg")]
-        .into_iter()
-        .flatten()
-    {
-        write(&path, &report.plot())?;
-    }
+    arguments
+        .results
+        .write("soak", &report.json(), &report.plot())?;
     for words in report.words() {
         println!("wrong: {words}");
     }
@@ -74,10 +52,4 @@ fn main() -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
-}
-
-fn write(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("wrote {}", path.display());
-    Ok(())
 }

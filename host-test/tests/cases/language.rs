@@ -1,27 +1,10 @@
 //! The test-case language on the well-behaved guest: good suites pass, wrong expectations and mistakes are told.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that meets something unexpected has failed"
-)]
 
 use std::path::{Path, PathBuf};
 
 use host_test::cases::{Options, Report, find_files, run};
 
-fn options() -> Options {
-    let Some(directory) = std::env::var_os("PORTCULLIS_GUESTS") else {
-        panic!(
-            "PORTCULLIS_GUESTS is not set: run these tests with `cargo xtask test`, which builds the guests"
-        );
-    };
-    Options {
-        wasm: Some(PathBuf::from(directory).join("guest_well_behaved.wasm")),
-        ..Options::default()
-    }
-}
+use crate::{mistakes_are_told, options};
 
 fn suites(folder: &str) -> Vec<PathBuf> {
     find_files(
@@ -79,25 +62,7 @@ fn wrong_expectations_are_told_field_by_field() {
 
 #[test]
 fn mistakes_are_told_with_line_and_column() {
-    let report = report("mistakes");
-    let told: Vec<String> = report.problems.iter().map(ToString::to_string).collect();
-    let text = std::fs::read_to_string(&suites("mistakes")[0]).unwrap();
-    // Every line that a comment calls a mistake has one that says so, and no other line has.
-    let mut wanted = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        if let Some((_, words)) = line.split_once("# mistake: ") {
-            wanted.push((index + 1, words));
-        }
-    }
-    assert_eq!(report.problems.len(), wanted.len(), "{told:#?}");
-    for ((line, words), problem) in wanted.iter().zip(&report.problems) {
-        assert_eq!(problem.line, *line, "{told:#?}");
-        assert!(
-            problem.column > 0 && problem.message.contains(words),
-            "{problem} | {words}"
-        );
-    }
-    assert!(!report.is_success());
+    mistakes_are_told(&report("mistakes"), &suites("mistakes")[0]);
 }
 
 /// JUnit's XML holds every case once, escaped, with what was expected and what came.
