@@ -86,7 +86,7 @@ fn load(name: &str, text: &str) -> Result<Key> {
         Some("es") => Kind::P256,
         Some("es384") => Kind::P384,
         Some("es512") => Kind::P521,
-        Some("rs") => Kind::Rsa,
+        Some("rs" | "rs4096") => Kind::Rsa,
         Some("ed") => Kind::Ed25519,
         Some("ml44") => Kind::MlDsa44,
         Some("ml65") => Kind::MlDsa65,

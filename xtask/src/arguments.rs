@@ -45,6 +45,8 @@ pub(crate) enum Subject {
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bench {
+    /// A token of every algorithm in wasm.
+    Algorithms,
     /// The filter beside Envoy's own.
     Envoy,
     /// Cost by the number of routes, issuers and cached tokens.
@@ -106,6 +108,7 @@ fn subject(matches: &ArgMatches) -> Subject {
         },
         Some(("bench", bench)) => {
             let (which, more) = match bench.subcommand() {
+                Some(("algorithms", algorithms)) => (Bench::Algorithms, texts(algorithms, "more")),
                 Some(("growth", growth)) => (Bench::Growth, texts(growth, "more")),
                 Some(("serve", serve)) => (Bench::Serve, texts(serve, "more")),
                 Some(("soak", soak)) => (Bench::Soak, texts(soak, "more")),
@@ -302,6 +305,10 @@ fn bench() -> Command {
             "CPU time in a real Envoy beside its own jwt_authn, RBAC and ext_authz; what a start costs",
         ))
         .subcommand(measurement(
+            "algorithms",
+            "Fuel and time of a token of every algorithm in wasm, in wasmtime and V8, and of the largest key sets",
+        ))
+        .subcommand(measurement(
             "growth",
             "Fuel and CPU time by the number of routes, issuers and cached tokens",
         ))
@@ -429,6 +436,13 @@ mod tests {
                 }
             );
         }
+        assert_eq!(
+            read("x bench algorithms --only ES"),
+            Subject::Bench {
+                which: Bench::Algorithms,
+                more: vec!["--only".into(), "ES".into()]
+            }
+        );
         assert_eq!(
             read("x bench growth --save"),
             Subject::Bench {

@@ -14,6 +14,7 @@ use crate::workspace::Workspace;
 /// Measures with these options.
 pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Result<ExitCode> {
     let program = match which {
+        Bench::Algorithms => "algorithms-bench",
         Bench::Envoy => "envoy-bench",
         Bench::Growth => "growth-bench",
         Bench::Serve => "serve-bench",
