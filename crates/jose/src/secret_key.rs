@@ -57,12 +57,19 @@ impl SecretKey {
         if written.len() > 2 * LONGEST {
             return Err(SecretKeyError::TooLong);
         }
+        // Decoded in place: what a decoder had to make longer would leave pieces behind.
+        let mut bytes = Zeroizing::new(vec![0; written.len()]);
         let decoded = match encoding {
-            SecretEncoding::Text => Ok(written.to_vec()),
-            SecretEncoding::Base64 => STANDARD.decode(&*written),
-            SecretEncoding::Base64url => URL_SAFE_NO_PAD.decode(&*written),
+            SecretEncoding::Text => {
+                bytes.copy_from_slice(&written);
+                Ok(written.len())
+            }
+            SecretEncoding::Base64 => STANDARD.decode_slice_unchecked(&*written, &mut bytes),
+            SecretEncoding::Base64url => {
+                URL_SAFE_NO_PAD.decode_slice_unchecked(&*written, &mut bytes)
+            }
         };
-        let bytes = Zeroizing::new(decoded.map_err(|_| SecretKeyError::Encoding)?);
+        bytes.truncate(decoded.map_err(|_| SecretKeyError::Encoding)?);
         if bytes.len() > LONGEST {
             return Err(SecretKeyError::TooLong);
         }
@@ -326,6 +333,14 @@ mod tests {
         assert_ne!(tag, mac_of(&[7; 32], &[b"ab"]).unwrap());
         assert!(secret(&[7; 31]).derive("one").is_err());
         assert!(!format!("{one:?}").contains('7'));
+    }
+
+    #[test]
+    fn secrets_are_wiped_when_they_are_dropped() {
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let key = secret(&[7; 32]);
+        wiped(&key.bytes);
+        wiped(&key.derive("one").unwrap().bytes);
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use crate::dispatch::VmFacts;
 use crate::foreign::ForeignFunction;
 use crate::pairs::{self, Pair};
@@ -13,7 +15,7 @@ use crate::stream::{Entered, StreamId};
 use crate::{HostError, sys};
 
 /// A variable of the environment: its name and its value.
-pub type Variable = (Vec<u8>, Vec<u8>);
+pub type Variable = (Vec<u8>, Zeroizing<Vec<u8>>);
 
 /// Nanoseconds since 1970-01-01T00:00:00Z, as the host's wall clock has it.
 pub type UnixNanos = u64;
@@ -136,13 +138,13 @@ impl<'vm> Host<'vm> {
     ///
     /// The WASI error number, as [`HostError::Other`].
     pub fn environment(&self) -> Result<Vec<Variable>, HostError> {
-        let entries = sys::environment().map_err(HostError::Other)?;
+        let entries = Zeroizing::new(sys::environment().map_err(HostError::Other)?);
         let entries = entries.split(|byte| *byte == 0);
         Ok(entries
             .filter_map(|entry| {
                 let at = entry.iter().position(|byte| *byte == b'=')?;
                 let (name, value) = entry.split_at_checked(at)?;
-                Some((name.to_vec(), value.get(1..)?.to_vec()))
+                Some((name.to_vec(), Zeroizing::new(value.get(1..)?.to_vec())))
             })
             .collect())
     }
@@ -315,4 +317,19 @@ fn milliseconds(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis())
         .unwrap_or(u32::MAX)
         .min(i32::MAX.unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::ZeroizeOnDrop;
+
+    use super::Variable;
+
+    #[test]
+    fn values_of_variables_are_wiped_when_they_are_dropped() {
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        let (name, value): Variable = (b"NAME".to_vec(), b"value".to_vec().into());
+        wiped(&value);
+        assert_eq!((&name[..], value.len()), (&b"NAME"[..], 5));
+    }
 }

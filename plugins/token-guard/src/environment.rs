@@ -29,6 +29,6 @@ impl Environment for HostEnvironment<'_, '_> {
         let mut found = variables
             .iter()
             .filter(|(known, _)| known == name.as_bytes());
-        found.next().map(|(_, value)| value.clone())
+        found.next().map(|(_, value)| value.to_vec())
     }
 }

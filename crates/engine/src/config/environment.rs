@@ -2,7 +2,7 @@
 
 /// Where `${env:NAME}` is looked up.
 pub trait Environment {
-    /// The value of a variable.
+    /// The value of a variable. Whoever asks wipes it.
     fn variable(&self, name: &str) -> Option<Vec<u8>>;
 }
 
