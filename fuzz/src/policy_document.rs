@@ -1,9 +1,10 @@
 //! Target `policy_document`: whatever comes as a policy, a condition or a path, nothing panics, a document is either reported or compiled,
 //! and a compiled policy leads to each of its routes.
 //!
-//! The first line of an input may say what it is: `#when` for the text of a condition, `#path` for a request path. All else is a
-//! document.
+//! The first line of an input may say what it is: `#when` for the text of a condition, `#path` for a request path, `#until` for the
+//! time at which an algorithm ends. All else is a document.
 
+use portcullis_engine::{Config, UnixTime};
 use portcullis_policy::path::canonical;
 use portcullis_policy::{
     Access, Denied, Facts, Mode, Names, Policy, RequestFacts, Section, Selected, Sink, TokenFacts,
@@ -41,7 +42,43 @@ pub fn run(data: &[u8]) -> Outcome {
     if let Some(path) = data.strip_prefix(b"#path\n") {
         return check_path(&String::from_utf8_lossy(path));
     }
+    if let Some(until) = data.strip_prefix(b"#until\n") {
+        return check_until(&String::from_utf8_lossy(until));
+    }
     check_document(data)
+}
+
+/// A time is read or refused alike by itself and in a document; what is read is a time of the calendar, and displays as itself.
+fn check_until(text: &str) -> Outcome {
+    let time = UnixTime::parse(text);
+    let document = json!({
+        "version": 1,
+        "issuers": [{
+            "issuer": "https://login.example.com",
+            "audiences": ["api"],
+            "algorithms": ["ES256", { "name": "RS256", "until": text }],
+            "jwks": { "uri": "https://login.example.com/jwks", "cluster": "idp" },
+        }],
+        "routes": [{ "match": { "path": "/" }, "require": {} }],
+    });
+    match (time, Config::parse(document.to_string().as_bytes())) {
+        (None, Err(problems)) => {
+            let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+            assert_eq!(paths, ["issuers[0].algorithms[1].until"], "{text:?}");
+            Outcome::Refused
+        }
+        (Some(time), Ok(config)) => {
+            let millis = UnixTime::from_millis(time.as_millis());
+            assert_eq!(UnixTime::parse(&time.to_string()), Some(millis), "{text:?}");
+            assert_eq!(config.retired_algorithms(time).count(), 1, "{text:?}");
+            let just_before = time.as_millis().checked_sub(1).map(UnixTime::from_millis);
+            if let Some(before) = just_before {
+                assert_eq!(config.retired_algorithms(before).count(), 0, "{text:?}");
+            }
+            Outcome::Good { permits: 0 }
+        }
+        (time, config) => panic!("{text:?} is read as {time:?}, in a document {config:?}"),
+    }
 }
 
 fn check_document(text: &[u8]) -> Outcome {

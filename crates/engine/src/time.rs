@@ -253,6 +253,46 @@ mod tests {
         }
     }
 
+    /// Every day of the calendar is one instant, at whatever offset; what differs in one character is another or none.
+    #[test]
+    fn every_day_and_every_offset_is_read_as_what_it_is() {
+        let last = UnixTime::from_nanos(u64::MAX).as_secs() / 86_400;
+        let mut before = String::new();
+        for day in 0..last {
+            // Another second of each day, and another offset.
+            let seconds = day * 86_400 + day * 7919 % 86_400;
+            let time = UnixTime::from_secs(seconds);
+            let text = time.to_string();
+            assert!(before < text, "{before} {text}");
+            assert_eq!(UnixTime::parse(&text), Some(time), "{text}");
+            before = text;
+            if day % 31 != 0 {
+                continue;
+            }
+            let (hours, minutes) = (day % 24, day % 59);
+            let offset = (hours * 60 + minutes) * 60;
+            let local = UnixTime::from_secs(seconds + offset).to_string();
+            let local = local.replace('Z', &format!("+{hours:02}:{minutes:02}"));
+            assert_eq!(UnixTime::parse(&local), Some(time), "{local}");
+            if let Some(earlier) = seconds.checked_sub(offset) {
+                let local = UnixTime::from_secs(earlier).to_string();
+                let local = local.replace('Z', &format!("-{hours:02}:{minutes:02}"));
+                assert_eq!(UnixTime::parse(&local), Some(time), "{local}");
+            }
+        }
+        let text = "2028-02-29T23:59:58.123Z";
+        let time = UnixTime::parse(text);
+        for place in 0..text.len() {
+            for byte in 0..=0x7f {
+                let mut other = text.as_bytes().to_vec();
+                other[place] = byte;
+                let other = String::from_utf8(other).unwrap();
+                assert_eq!(UnixTime::parse(&other) == time, other == text, "{other}");
+            }
+            assert_eq!(text.get(..place).and_then(UnixTime::parse), None);
+        }
+    }
+
     #[test]
     fn saturates() {
         let end = UnixTime::from_secs(u64::MAX);
