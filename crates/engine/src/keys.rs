@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use portcullis_jose::{Algorithm, KeyError, KeySet, MAX_CANDIDATES, PublicKey};
+use portcullis_jose::{Algorithm, KeyError, KeySet, PublicKey};
 
 use crate::config::KeySource;
 use crate::time::UnixTime;
@@ -88,7 +88,7 @@ impl IssuerKeys {
         self.feeds.iter().flat_map(Feed::keys)
     }
 
-    /// The keys that may have signed a token: at least one, at most [`MAX_CANDIDATES`].
+    /// The keys that may have signed a token: at least one, at most as many as [`PublicKey::most_tried`] says.
     pub(crate) fn candidates(
         &self,
         now: UnixTime,
@@ -129,12 +129,13 @@ impl IssuerKeys {
                 Err(error) => return Err(Lack::Unfit(error)),
             }
         }
+        let most = found.iter().map(|living| living.key.most_tried()).min();
         match (found.len(), missing) {
             (0, Some(no_keys)) => Err(Lack::Keys(no_keys)),
             (0, None) if left_out => Err(Lack::Contradictory),
             (0, None) if unfit == KeyError::UnknownKid => Err(Lack::Newer),
             (0, None) => Err(Lack::Unfit(unfit)),
-            (1..=MAX_CANDIDATES, _) => Ok(found),
+            (tried, _) if most.is_some_and(|most| tried <= most) => Ok(found),
             _ => Err(Lack::Unfit(KeyError::TooMany)),
         }
     }

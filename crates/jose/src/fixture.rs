@@ -43,3 +43,11 @@ pub(crate) fn ed25519(more: &str) -> String {
 pub(crate) fn set(entries: &[String]) -> String {
     format!(r#"{{"keys":[{}]}}"#, entries.join(","))
 }
+
+/// The base point of P-384 (SEC 2 section 2.5.1) as a key.
+#[cfg(feature = "more-algorithms")]
+pub(crate) const P384: &str = r#"{"kty":"EC","crv":"P-384","x":"qofKIr6LBTeOscce8yCtdG4dO2KLp5uYWfdB4IJUKjhVAvJdv1UpbDpUXjhydgq3","y":"NhfeSpYmLG9dnpi_kpLcKfj0Hb0omhR86doxE7XwuMAKYLHOHX6BnXpDHXyQ6g5f"}"#;
+
+/// The base point of P-521 (SEC 2 section 2.6.1) as a key.
+#[cfg(feature = "more-algorithms")]
+pub(crate) const P521: &str = r#"{"kty":"EC","crv":"P-521","x":"AMaFjga3BATpzZ4-y2YjlbRCnGSBOQU_tSH4KK9ga009uqFLXnfv51ko_h3BJ6L_qN4zSLPBhWpCm_l-fjHC5b1m","y":"ARg5KWp4mjvABFyKX7QsfRvZmPVESVebRGgXr70XJz5mLJfucple9CZAxVC5AT-tB2E1PHCGonLCQIi-lHaf0WZQ"}"#;

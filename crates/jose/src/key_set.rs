@@ -15,6 +15,9 @@ use crate::public_key::PublicKey;
 /// Most keys that are tried for a token without `kid`.
 pub const MAX_CANDIDATES: usize = 4;
 
+/// The same where one of them is slow: a key on P-384 or P-521, or an RSA key of more than 3,072 bits.
+pub const MAX_SLOW_CANDIDATES: usize = 2;
+
 /// The keys of one issuer.
 #[derive(Debug, Clone, Default)]
 pub struct KeySet {
@@ -127,10 +130,10 @@ impl KeySet {
                 .take(MAX_CANDIDATES.saturating_add(1))
                 .collect(),
         };
-        match keys.len() {
-            0 => Err(KeyError::NoneCompatible),
-            1..=MAX_CANDIDATES => Ok(Candidates { keys }),
-            _ => Err(KeyError::TooMany),
+        match keys.iter().map(|key| key.most_tried()).min() {
+            None => Err(KeyError::NoneCompatible),
+            Some(most) if keys.len() <= most => Ok(Candidates { keys }),
+            Some(_) => Err(KeyError::TooMany),
         }
     }
 }
@@ -208,6 +211,49 @@ mod tests {
                 (6, None, SkipReason::UseNotSignature),
             ]
         );
+    }
+
+    /// Slow keys are tried two at a time: four would take a callback's time and more.
+    #[test]
+    fn without_a_kid_four_keys_are_tried_and_two_of_the_slow() {
+        let modulus = |bytes: usize| {
+            let mut modulus = vec![0x5a; bytes];
+            modulus[0] = 0x80;
+            modulus[bytes - 1] = 1;
+            fixture::encode(&modulus)
+        };
+        let rsa = |bytes| format!(r#"{{"kty":"RSA","e":"AQAB","n":"{}"}}"#, modulus(bytes));
+        #[cfg_attr(
+            not(feature = "more-algorithms"),
+            allow(unused_mut, reason = "fewer kinds")
+        )]
+        let mut kinds = vec![
+            (Algorithm::Es256, fixture::ec(""), 4),
+            (Algorithm::EdDsa, fixture::ed25519(""), 4),
+            (Algorithm::Rs256, rsa(256), 4),
+            (Algorithm::Rs256, rsa(384), 4),
+            (Algorithm::Rs256, rsa(512), 2),
+        ];
+        #[cfg(feature = "more-algorithms")]
+        {
+            kinds.push((Algorithm::Es384, fixture::P384.to_owned(), 2));
+            kinds.push((Algorithm::Es512, fixture::P521.to_owned(), 2));
+        }
+        for (algorithm, jwk, most) in kinds {
+            for count in 1..=5 {
+                let set = parse(&fixture::set(&vec![jwk.clone(); count])).unwrap();
+                assert_eq!(set.keys().len(), count, "{jwk}");
+                let found = set
+                    .candidates(algorithm, None)
+                    .map(|keys| keys.into_iter().count());
+                let expected = if count <= most {
+                    Ok(count)
+                } else {
+                    Err(KeyError::TooMany)
+                };
+                assert_eq!(found, expected, "{count} of {jwk}");
+            }
+        }
     }
 
     #[test]

@@ -60,6 +60,7 @@ mod ml_dsa;
 mod numeric_date;
 mod precomputed;
 mod public_key;
+mod rsa_key;
 #[cfg(feature = "more-algorithms")]
 mod secret_key;
 mod spki;
@@ -77,7 +78,7 @@ pub use error::{
 };
 pub use header::{Header, KeyHints};
 pub use json::{Json, Members};
-pub use key_set::{Candidates, KeySet, MAX_CANDIDATES, SkippedKey};
+pub use key_set::{Candidates, KeySet, MAX_CANDIDATES, MAX_SLOW_CANDIDATES, SkippedKey};
 pub use limits::{KeySetLimits, Limits};
 pub use metadata::{IssuerMetadata, MetadataError};
 pub use numeric_date::NumericDate;

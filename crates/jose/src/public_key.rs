@@ -1,9 +1,11 @@
-//! One public key, parsed and prepared once: verifying with it parses nothing again.
+//! One public key, parsed and checked once: what it verifies parses nothing again.
 
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
+use crate::key_set::{MAX_CANDIDATES, MAX_SLOW_CANDIDATES};
 #[cfg(feature = "more-algorithms")]
 use crate::ml_dsa::MlDsaKey;
+use crate::rsa_key::RsaKey;
 
 /// The type of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,7 +45,7 @@ pub struct PublicKey {
 #[derive(Debug, Clone)]
 pub(crate) enum Material {
     Rsa {
-        key: rsa::RsaPublicKey,
+        key: RsaKey,
         bits: u16,
     },
     P256(p256::ecdsa::VerifyingKey),
@@ -75,11 +77,7 @@ impl PublicKey {
             Material::P521(_) => KeyKind::P521,
             Material::Ed25519(_) => KeyKind::Ed25519,
             #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(MlDsaKey::MlDsa44(_)) => KeyKind::MlDsa44,
-            #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(MlDsaKey::MlDsa65(_)) => KeyKind::MlDsa65,
-            #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(MlDsaKey::MlDsa87(_)) => KeyKind::MlDsa87,
+            Material::MlDsa(key) => key.kind(),
         }
     }
 
@@ -142,6 +140,17 @@ impl PublicKey {
         fits && self
             .algorithm
             .is_none_or(|own| own == algorithm || (ed25519(own) && ed25519(algorithm)))
+    }
+
+    /// How many keys may be tried for a token without `kid`, if this is one of them: what all take together is to stay near 2 ms in
+    /// wasm, and one of these takes a third of that or more.
+    #[must_use]
+    pub fn most_tried(&self) -> usize {
+        match self.kind() {
+            KeyKind::P384 | KeyKind::P521 => MAX_SLOW_CANDIDATES,
+            KeyKind::Rsa { bits } if bits > 3072 => MAX_SLOW_CANDIDATES,
+            _ => MAX_CANDIDATES,
+        }
     }
 
     /// The SHA-256 thumbprint (RFC 7638): the same for the same key, whatever its `kid`.

@@ -14,6 +14,8 @@ use signature::hazmat::PrehashVerifier;
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
 use crate::hash::Hash;
+#[cfg(feature = "more-algorithms")]
+use crate::ml_dsa::MlDsaKey;
 use crate::public_key::{Material, PublicKey};
 
 /// Something that can check a signature: [`Software`], or a host's own crypto, which takes the key as
@@ -62,8 +64,18 @@ impl Verifier for Software {
     ) -> Result<(), SignatureError> {
         key.check_form(algorithm, signature)?;
         match &key.material {
-            Material::Rsa { key, .. } => verify_rsa(key, algorithm, signing_input, signature),
-            _ => verify_without_tables(key, algorithm, signing_input, signature),
+            Material::Rsa { key, .. } => {
+                let key = key.get().ok_or(SignatureError::KeyMismatch)?;
+                verify_rsa(key, algorithm, signing_input, signature)
+            }
+            Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+            #[cfg(feature = "more-algorithms")]
+            Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+            #[cfg(feature = "more-algorithms")]
+            Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+            Material::Ed25519(key) => verify_ed25519(key, signing_input, signature),
+            #[cfg(feature = "more-algorithms")]
+            Material::MlDsa(key) => verify_ml_dsa(key, signing_input, signature),
         }
     }
 }
@@ -96,38 +108,32 @@ fn verify_rsa(
     .map_err(|_| SignatureError::Invalid)
 }
 
-/// Every kind but RSA, by its crate. The signature has the right length.
-pub(crate) fn verify_without_tables(
-    key: &PublicKey,
-    algorithm: Algorithm,
+pub(crate) fn verify_ed25519(
+    key: &ed25519_dalek::VerifyingKey,
     signing_input: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    match &key.material {
-        Material::Rsa { .. } => Err(SignatureError::KeyMismatch),
-        Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        #[cfg(feature = "more-algorithms")]
-        Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        #[cfg(feature = "more-algorithms")]
-        Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        Material::Ed25519(key) => {
-            let signature =
-                Ed25519Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
-            // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
-            key.verify_strict(signing_input, &signature)
-                .map_err(|_| SignatureError::Invalid)
-        }
-        #[cfg(feature = "more-algorithms")]
-        Material::MlDsa(key) => {
-            if key.verify(signing_input, signature) {
-                Ok(())
-            } else {
-                Err(SignatureError::Invalid)
-            }
-        }
+    let signature =
+        Ed25519Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+    // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
+    key.verify_strict(signing_input, &signature)
+        .map_err(|_| SignatureError::Invalid)
+}
+
+#[cfg(feature = "more-algorithms")]
+pub(crate) fn verify_ml_dsa(
+    key: &MlDsaKey,
+    signing_input: &[u8],
+    signature: &[u8],
+) -> Result<(), SignatureError> {
+    if key.verify(signing_input, signature) {
+        Ok(())
+    } else {
+        Err(SignatureError::Invalid)
     }
 }
 
+/// By the curves' own crate, which [`Precomputed`](crate::Precomputed) does another way.
 fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
     key: &ecdsa::VerifyingKey<C>,
     algorithm: Algorithm,
@@ -200,6 +206,37 @@ mod tests {
                     SignatureError::KeyMismatch
                 };
                 assert_eq!(result, Err(expected), "{algorithm} with {jwk}");
+            }
+        }
+    }
+
+    /// Each curve has its algorithm, and each parameter set of ML-DSA its own.
+    #[cfg(feature = "more-algorithms")]
+    #[test]
+    fn a_curve_and_a_parameter_set_have_one_algorithm() {
+        let akp = |alg: &str, size| {
+            let text = fixture::encode(&vec![1; size]);
+            format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}"}}"#)
+        };
+        for (jwk, own) in [
+            (fixture::ec(""), Algorithm::Es256),
+            (fixture::P384.to_owned(), Algorithm::Es384),
+            (fixture::P521.to_owned(), Algorithm::Es512),
+            (akp("ML-DSA-44", 1312), Algorithm::MlDsa44),
+            (akp("ML-DSA-65", 1952), Algorithm::MlDsa65),
+            (akp("ML-DSA-87", 2592), Algorithm::MlDsa87),
+        ] {
+            let (key, precomputed) = (key(&jwk), crate::Precomputed::default());
+            for algorithm in Algorithm::ALL {
+                let expected = if algorithm == own {
+                    SignatureError::Malformed
+                } else {
+                    SignatureError::KeyMismatch
+                };
+                let result = Software.verify(&key, algorithm, b"", &[]);
+                assert_eq!(result, Err(expected), "{algorithm} with {own}");
+                let result = precomputed.verify(&key, algorithm, b"", &[]);
+                assert_eq!(result, Err(expected), "{algorithm} with {own}");
             }
         }
     }

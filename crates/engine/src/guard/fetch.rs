@@ -21,6 +21,9 @@ pub(super) const GRACE: Duration = Duration::from_secs(1);
 /// How many key sets a tick looks for in shared data at most: a big one takes a few hundred microseconds.
 const MOST_LOOKS: usize = 8;
 
+/// Keys of an issuer beyond which no table is begun in the callback that read them.
+const SMALL_SET: usize = 16;
+
 impl Guard {
     pub(super) fn feed(&self, feed: FeedId) -> Option<&Feed> {
         self.keys.get(feed.issuer)?.feeds().get(feed.feed)
@@ -285,7 +288,10 @@ impl Guard {
         // In this order: a key that only changed its `kid` is announced again after it was forgotten.
         left.iter().for_each(|key| self.verifier.forget(key));
         keys.all().for_each(|key| self.verifier.prepare(key));
-        self.verifier.advance();
+        // Reading a large set has taken this callback's time; the ticks do the rest.
+        if keys.all().count() <= SMALL_SET {
+            self.verifier.advance();
+        }
     }
 
     pub(super) fn wake(&mut self, id: FlightId) -> Vec<WaiterId> {

@@ -163,7 +163,8 @@ pub enum KeyError {
     Incompatible,
     /// The token has no `kid`, and no key of the set is for its algorithm.
     NoneCompatible,
-    /// The token has no `kid`, and more than [`MAX_CANDIDATES`](crate::MAX_CANDIDATES) keys are for its algorithm.
+    /// The token has no `kid`, and more than [`MAX_CANDIDATES`](crate::MAX_CANDIDATES) keys, or [`MAX_SLOW_CANDIDATES`](crate::MAX_SLOW_CANDIDATES), are for
+    /// its algorithm.
     TooMany,
 }
 

@@ -54,7 +54,11 @@ mod tests {
             assert_eq!(refusal(&without), SkipReason::AlgorithmMalformed);
             let private = format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}","priv":"AA"}}"#);
             assert_eq!(refusal(&private), SkipReason::PrivateKey);
-            for wrong in [0, size - 1, size + 1] {
+            // The length of another set too: it is `alg` that says which.
+            let others = [1312, 1952, 2592]
+                .into_iter()
+                .filter(|other| *other != size);
+            for wrong in [0, size - 1, size + 1].into_iter().chain(others) {
                 let text = fixture::encode(&vec![1; wrong]);
                 let jwk = format!(r#"{{"kty":"AKP","alg":"{alg}","pub":"{text}"}}"#);
                 assert_eq!(refusal(&jwk), SkipReason::MemberMalformed, "{alg} {wrong}");

@@ -1,11 +1,11 @@
 //! RSA keys (RFC 7518 section 6.3.1).
 
-use rsa::{BoxedUint, RsaPublicKey};
 use serde_json::{Map, Value};
 
 use super::{Parsed, octets};
 use crate::error::SkipReason;
 use crate::public_key::Material;
+use crate::rsa_key::RsaKey;
 use crate::spki;
 
 /// Bits of an RSA modulus that we accept: below it is weak, above it a denial of service.
@@ -25,14 +25,9 @@ pub(super) fn parse(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
     if modulus.last().is_none_or(|low| low & 1 == 0) {
         return Err(SkipReason::ModulusEven);
     }
-    let key = RsaPublicKey::new(
-        BoxedUint::from_be_slice_vartime(&modulus),
-        BoxedUint::from_be_slice_vartime(&exponent),
-    )
-    .map_err(|_| SkipReason::ExponentUnacceptable)?;
     Ok(Parsed {
         material: Material::Rsa {
-            key,
+            key: RsaKey::new(&modulus, &exponent),
             bits: u16::try_from(bits).map_err(|_| SkipReason::ModulusSize)?,
         },
         spki: spki::rsa(&modulus, &exponent),

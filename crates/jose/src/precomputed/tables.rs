@@ -119,7 +119,9 @@ impl Tables {
     /// Plans the table of a key that had none when it was needed, now and then in the place of another.
     pub(crate) fn plan_used(&mut self, key: &PublicKey) {
         self.plan(key);
-        if self.is_known(Whose::of(key)) {
+        let wanted = self.wanted(key);
+        if wanted.is_empty() {
+            // It has been planned, or keys of its kind have none.
             return;
         }
         self.misses = self.misses.saturating_add(1);
@@ -127,7 +129,7 @@ impl Tables {
             return;
         }
         self.misses = 0;
-        let needed = bytes_of(&self.wanted(key));
+        let needed = bytes_of(&wanted);
         if self.lasting().saturating_add(needed) > self.limit {
             // Nothing that can go would make room enough.
             return;
