@@ -63,7 +63,10 @@ fn check_until(text: &str) -> Outcome {
     });
     match (time, Config::parse(document.to_string().as_bytes())) {
         (None, Err(problems)) => {
-            let paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
+            let paths: Vec<_> = problems
+                .iter()
+                .map(|problem| problem.path.as_str())
+                .collect();
             assert_eq!(paths, ["issuers[0].algorithms[1].until"], "{text:?}");
             Outcome::Refused
         }

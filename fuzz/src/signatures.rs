@@ -42,6 +42,9 @@ static ALL: LazyLock<Vec<Known>> = LazyLock::new(|| {
 });
 
 thread_local! {
+    /// As every key is verified before its table is made.
+    static WITHOUT_TABLES: Precomputed = Precomputed::with_limit(0);
+
     /// With every key's table.
     static TABLES: Precomputed = {
         let tables = Precomputed::default();
@@ -125,7 +128,7 @@ fn apply(known: &Known, signature: &mut Vec<u8>, change: &[u8]) {
     }
 }
 
-/// Both verifiers, which agree.
+/// All verifiers, which agree.
 fn verify(known: &Known, algorithm: Algorithm, signature: &[u8]) -> Result<(), SignatureError> {
     let key = match &known.key {
         Key::Secret(secret) => return secret.verify(algorithm, INPUT, signature),
@@ -141,6 +144,8 @@ fn verify(known: &Known, algorithm: Algorithm, signature: &[u8]) -> Result<(), S
         tables.verify(key, algorithm, INPUT, signature)
     });
     assert_eq!(plain, by_tables, "{algorithm}");
+    let without = WITHOUT_TABLES.with(|it| it.verify(key, algorithm, INPUT, signature));
+    assert_eq!(plain, without, "{algorithm}, without a table");
     plain
 }
 

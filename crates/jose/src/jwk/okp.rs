@@ -15,8 +15,7 @@ pub(super) fn parse(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
     let (x_text, x) = octets(jwk, "x")?;
     let x: [u8; 32] = x.try_into().map_err(|_| SkipReason::PointInvalid)?;
     let key = Ed25519Key::from_bytes(&x).map_err(|_| SkipReason::PointInvalid)?;
-    // RFC 8032 section 5.1.3: decoding fails for y >= p, which the crate lets pass.
-    if key.to_edwards().compress().to_bytes() != x {
+    if !is_canonical(&x) {
         return Err(SkipReason::PointInvalid);
     }
     if key.is_weak() {
@@ -29,11 +28,43 @@ pub(super) fn parse(jwk: &Map<String, Value>) -> Result<Parsed, SkipReason> {
     })
 }
 
+/// Whether an encoded point is the one encoding of what it decodes to (RFC 8032 section 5.1.3): the crate lets y >= 2^255 - 19 pass,
+/// and a sign where x is zero, which it is for y = 1 and y = -1 alone.
+fn is_canonical(encoded: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = encoded;
+    let (is_signed, last) = (last & 0x80 != 0, last & 0x7f);
+    let is_near_end = last == 0x7f && middle.iter().all(|byte| *byte == 0xff);
+    let is_one = *first == 1 && last == 0 && middle.iter().all(|byte| *byte == 0);
+    let is_minus_one = is_near_end && *first == 0xec;
+    !(is_near_end && *first >= 0xed || is_signed && (is_one || is_minus_one))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::refusal;
     use super::*;
     use crate::fixture;
+
+    /// As by encoding the decoded point anew, which costs an inversion.
+    #[test]
+    fn a_point_is_canonical_if_it_is_encoded_so() {
+        let mut decoded = 0;
+        for low in 0..=u8::MAX {
+            for fill in [0, 0xff, 0x5a] {
+                for high in [0, 1, 0x5a, 0x7e, 0x7f, 0x80, 0xda, 0xfe, 0xff] {
+                    let mut encoded = [fill; 32];
+                    (encoded[0], encoded[31]) = (low, high);
+                    let Ok(key) = Ed25519Key::from_bytes(&encoded) else {
+                        continue;
+                    };
+                    decoded += 1;
+                    let again = key.to_edwards().compress().to_bytes();
+                    assert_eq!(is_canonical(&encoded), again == encoded, "{encoded:02x?}");
+                }
+            }
+        }
+        assert!(decoded > 1000, "{decoded}");
+    }
 
     #[test]
     fn an_ed25519_point_must_be_canonical_and_of_large_order() {
