@@ -55,6 +55,23 @@ pub(crate) struct Exhausted {
     pub(crate) quota: Quota,
 }
 
+/// What a source paid, and from which of the buckets that sources share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Charge {
+    source: SourceKey,
+    milli: u64,
+    paid_by: Shared,
+}
+
+/// A bucket that sources share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shared {
+    /// All strangers together.
+    Strangers,
+    /// All sources in good standing together.
+    Regulars,
+}
+
 /// All buckets.
 pub(crate) struct Budget {
     per_source: Bucket,
@@ -63,9 +80,7 @@ pub(crate) struct Budget {
     sources: Table<Level>,
     // Until when a source is in good standing. Evicting one makes it a stranger.
     good: Table<UnixTime>,
-    /// All strangers together.
     strangers: Level,
-    /// All sources in good standing together.
     regulars: Level,
 }
 
@@ -102,10 +117,9 @@ impl Budget {
                 });
             }
         }
-        let shared = if self.is_good(source, now) {
-            self.regulars
-        } else {
-            self.strangers
+        let shared = match self.shared_by(source, now) {
+            Shared::Strangers => self.strangers,
+            Shared::Regulars => self.regulars,
         };
         let level = shared.refilled(self.total, now);
         if level.milli < 1000 {
@@ -123,11 +137,19 @@ impl Budget {
         self.good.insert(source, now.after(GOOD_STANDING));
     }
 
-    fn shared(&mut self, source: SourceKey, now: UnixTime) -> &mut Level {
+    /// Which of the shared buckets is this source's now.
+    fn shared_by(&self, source: SourceKey, now: UnixTime) -> Shared {
         if self.is_good(source, now) {
-            &mut self.regulars
+            Shared::Regulars
         } else {
-            &mut self.strangers
+            Shared::Strangers
+        }
+    }
+
+    const fn level_of(&mut self, shared: Shared) -> &mut Level {
+        match shared {
+            Shared::Strangers => &mut self.strangers,
+            Shared::Regulars => &mut self.regulars,
         }
     }
 
@@ -136,34 +158,39 @@ impl Budget {
     }
 
     /// Counts `failures` against a source.
-    pub(crate) fn charge(&mut self, source: SourceKey, failures: u64, now: UnixTime) {
-        let cost = failures.saturating_mul(1000);
+    pub(crate) fn charge(&mut self, source: SourceKey, failures: u64, now: UnixTime) -> Charge {
+        let charge = Charge {
+            source,
+            milli: failures.saturating_mul(1000),
+            paid_by: self.shared_by(source, now),
+        };
         let known = self.sources.get(&source).copied();
         let mut level = known
             .unwrap_or(Level::full(self.per_source, now))
             .refilled(self.per_source, now);
-        level.milli = level.milli.saturating_sub(cost);
+        level.milli = level.milli.saturating_sub(charge.milli);
         self.sources.insert(source, level);
         let total = self.total;
-        let shared = self.shared(source, now);
+        let shared = self.level_of(charge.paid_by);
         *shared = shared.refilled(total, now);
-        shared.milli = shared.milli.saturating_sub(cost);
+        shared.milli = shared.milli.saturating_sub(charge.milli);
+        charge
     }
 
-    /// Takes back a charge that turned out to be undeserved.
-    pub(crate) fn refund(&mut self, source: SourceKey, failures: u64, now: UnixTime) {
-        let gain = failures.saturating_mul(1000);
-        if let Some(level) = self.sources.get(&source).copied() {
+    /// Takes back a charge that turned out to be undeserved. INVARIANT: the bucket that paid gets it back, whatever is thought of
+    /// the source by now: else strangers who become regulars move what one bucket lost into the other.
+    pub(crate) fn refund(&mut self, charge: Charge, now: UnixTime) {
+        if let Some(level) = self.sources.get(&charge.source).copied() {
             self.sources.insert(
-                source,
+                charge.source,
                 level
                     .refilled(self.per_source, now)
-                    .raised(self.per_source, gain),
+                    .raised(self.per_source, charge.milli),
             );
         }
         let total = self.total;
-        let shared = self.shared(source, now);
-        *shared = shared.refilled(total, now).raised(total, gain);
+        let shared = self.level_of(charge.paid_by);
+        *shared = shared.refilled(total, now).raised(total, charge.milli);
     }
 }
 
@@ -276,15 +303,37 @@ mod tests {
     fn many_sources_run_out_together_and_refunds_count() {
         let mut budget = budget();
         let now = UnixTime::from_secs(100);
-        for source in 10..15 {
-            budget.charge(SourceKey::V4(source), 1, now);
-        }
+        let charges: Vec<Charge> = (10..15)
+            .map(|source| budget.charge(SourceKey::V4(source), 1, now))
+            .collect();
         assert_eq!(
             budget.check(A, now).unwrap_err().reason,
             Reason::TotalFailures
         );
-        budget.refund(SourceKey::V4(10), 1, now);
+        budget.refund(charges[0], now);
         assert!(budget.check(A, now).is_ok());
+    }
+
+    #[test]
+    fn the_bucket_that_paid_gets_the_refund() {
+        let mut budget = budget();
+        let now = UnixTime::from_secs(100);
+        budget.vouch(B, now);
+        let levels = |budget: &Budget| (budget.strangers.milli, budget.regulars.milli);
+        // A stranger when it paid, a regular when it gets it back.
+        budget.charge(B, 1, now);
+        let charge = budget.charge(A, 2, now);
+        assert_eq!(levels(&budget), (3000, 4000));
+        budget.vouch(A, now);
+        budget.refund(charge, now);
+        assert_eq!(levels(&budget), (5000, 4000));
+        // A regular when it paid, a stranger again when it gets it back. Meanwhile both buckets have filled; strangers pay anew.
+        let charge = budget.charge(A, 2, now.after(GOOD_STANDING - Duration::from_secs(1)));
+        let later = now.after(GOOD_STANDING);
+        budget.charge(SourceKey::V4(10), 3, later);
+        assert_eq!(levels(&budget), (2000, 3000));
+        budget.refund(charge, later);
+        assert_eq!(levels(&budget), (2000, 5000));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Guard;
 use super::share::Look;
 use super::verify::{Missing, Need};
+use crate::budget::Charge;
 use crate::call::FlightId;
 use crate::config::MOST_ORIGINS;
 use crate::keys::{Feed, NoKeys};
@@ -23,8 +24,8 @@ pub(crate) struct Patience {
     joined: u8,
     /// A bit for each: it waited for a fetch that began after it came: what the set does not know now, it does not know.
     spent: u8,
-    /// Its source was charged a failure for its unknown `kid`, until it is resumed.
-    charged: bool,
+    /// What its source was charged for its unknown `kid`, until it is resumed.
+    charge: Option<Charge>,
 }
 
 // A bit of a byte for each key set.
@@ -36,7 +37,7 @@ impl Patience {
             deadline,
             joined: 0,
             spent: 0,
-            charged: false,
+            charge: None,
         }
     }
 
@@ -120,17 +121,13 @@ impl Guard {
                 return self.reject_passage(passage, refusal);
             }
         };
-        let charged = self.is_a_guess(need, now);
-        if charged {
-            // A `kid` that nobody knows costs like a bad signature until the token proves good: one source must not take
-            // all places to wait.
-            self.budget.charge(Self::source_of(&passage), 1, now);
-        }
+        // A `kid` that nobody knows costs like a bad signature until the token proves good: one source must not take all places to
+        // wait. INVARIANT: who leaves gets nothing back (`Guard::cancel`), or a flood would wait, leave and come anew for nothing.
+        let charge = self
+            .is_a_guess(need, now)
+            .then(|| self.budget.charge(Self::source_of(&passage), 1, now));
         let bit = Patience::bit(feed.feed);
-        let mut patience = Patience {
-            charged,
-            ..patience
-        };
+        let mut patience = Patience { charge, ..patience };
         let (flight, call) = match way {
             Way::Join(flight, began) if began < now => {
                 patience.joined |= bit;
@@ -314,9 +311,9 @@ impl Guard {
     }
 
     /// Gives back what an unknown `kid` cost while its token waited. It is judged anew, and pays again if it is bad.
-    pub(super) fn refund(&mut self, passage: &Passage, patience: &mut Patience, now: UnixTime) {
-        if std::mem::take(&mut patience.charged) {
-            self.budget.refund(Self::source_of(passage), 1, now);
+    pub(super) fn refund(&mut self, patience: &mut Patience, now: UnixTime) {
+        if let Some(charge) = patience.charge.take() {
+            self.budget.refund(charge, now);
         }
     }
 

@@ -186,7 +186,7 @@ impl Guard {
                 let mut again = NonEmpty::of(tokens.first.lend());
                 again.further.extend(tokens.further.iter().map(Token::lend));
                 for token in again.iter_mut() {
-                    self.refund(&passage, &mut token.patience, now);
+                    self.refund(&mut token.patience, now);
                 }
                 // Its source is known: nothing waits before that.
                 self.judge_tokens(passage, again, now, &|| None)
