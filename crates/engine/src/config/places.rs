@@ -28,12 +28,14 @@ impl Credentials {
     }
 }
 
-/// What an event calls a place, in words of the document.
+/// What an event calls a place, in words of the document. INVARIANT: no two places of a document have one name: those that share a
+/// header differ by their schemes.
 fn label_of(at: &At) -> Rc<str> {
-    let (kind, name) = match at {
-        At::Scheme { header, .. } | At::Header { header, .. } => ("header ", header),
-        At::Cookie { name, .. } => ("cookie ", name),
-        At::Query { name } => ("query ", name),
-    };
-    [kind, name].concat().into()
+    match at {
+        At::Scheme { header, scheme } => ["header ", header, " ", scheme].concat(),
+        At::Header { header, .. } => ["header ", header].concat(),
+        At::Cookie { name, .. } => ["cookie ", name].concat(),
+        At::Query { name } => ["query ", name].concat(),
+    }
+    .into()
 }

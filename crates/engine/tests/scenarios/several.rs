@@ -1008,15 +1008,19 @@ fn claims_as_json_can_be_those_of_a_named_credential() {
 fn events_tell_the_place_of_a_credential_that_has_several() {
     let mut document = several();
     document["credentials"]["user"] = json!({"places": [
-        {"header": "authorization", "scheme": "Bearer"}, {"header": "x-token"},
-        {"cookie": "token"}, {"dangerous_query": "token"},
+        {"header": "authorization", "scheme": "Bearer"}, {"header": "authorization", "scheme": "User-Token"},
+        {"header": "x-token"}, {"cookie": "token"}, {"dangerous_query": "token"},
     ]});
     let mut stage = Stage::of(&document);
     let user = stage.user.clone();
     let bad = forged(&key("a", 1).sign(&stage.world.claims()), 1);
     let asks = |token: &str| {
         [
-            (get("/user").bearer(token), "header authorization"),
+            (get("/user").bearer(token), "header authorization Bearer"),
+            (
+                get("/user").header("authorization", &format!("user-token {token}")),
+                "header authorization User-Token",
+            ),
             (get("/user").header("x-token", token), "header x-token"),
             (
                 get("/user").header("cookie", &format!("token={token}")),
@@ -1038,6 +1042,33 @@ fn events_tell_the_place_of_a_credential_that_has_several() {
     let ask = stage.session(get("/session"));
     let line = stage.forward(&ask).outcome().event_line(stage.world.now);
     assert!(!line.contains("\"place\""), "{line}");
+}
+
+#[test]
+fn an_event_has_room_for_the_longest_place() {
+    let (header, scheme) = ("h".repeat(64), "S".repeat(32));
+    let name = "c".repeat(32);
+    let document = with(
+        document(),
+        json!({
+            "credentials": {&name: {"places": [{"header": header, "scheme": scheme}, {"header": header, "scheme": "Other"}]}},
+            "routes": [{"name": "r".repeat(128), "match": {"prefix": "/"}, "require": {}}],
+        }),
+    );
+    let good = key("a", 1);
+    let mut world = World::started(&document, &[&good]);
+    let long = "s".repeat(300);
+    let claims = with(
+        world.claims(),
+        json!({"sub": long, "client_id": long, "jti": long}),
+    );
+    let ask = get(&format!("/{}", "p".repeat(500)))
+        .header(&header, &format!("{scheme} {}", good.sign(&claims)));
+    let forward = world.send(&ask).forward();
+    let line = forward.outcome().event_line(world.now);
+    assert!(line.len() <= 1800, "{} bytes", line.len());
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["place"], format!("header {header} {scheme}"));
 }
 
 #[cfg(feature = "answers")]
