@@ -181,6 +181,32 @@ fn a_good_token_with_a_new_kid_gets_its_charge_back() {
 }
 
 #[test]
+fn who_leaves_while_it_waits_gets_nothing_back() {
+    let (old, new) = (key("a", 1), key("b", 2));
+    let mut world = World::started(&document(), &[&old]);
+    let known = old.sign(&world.claims());
+    world.send(&get("/orders").bearer(&known)).forward();
+    let fresh = |world: &World, n: usize| {
+        let claims = with(world.claims(), json!({"jti": n.to_string()}));
+        get("/orders").bearer(&new.sign(&claims))
+    };
+    for n in 0..PER_SOURCE {
+        let waiter = world.send(&fresh(&world, n)).waits();
+        world.cancel(waiter);
+    }
+    assert_eq!(world.guard.waiting(), 0);
+    let got = world.send(&fresh(&world, PER_SOURCE));
+    assert_eq!(got.reason(), Some(Reason::SourceFailures));
+    // Good tokens too, once the key is there: only time gives it back. What was verified before passes.
+    assert!(world.answer_keys(&[&old, &new]).is_empty());
+    let got = world.send(&fresh(&world, PER_SOURCE));
+    assert_eq!(got.reason(), Some(Reason::SourceFailures));
+    world.send(&get("/orders").bearer(&known)).forward();
+    world.pass(SECOND);
+    world.send(&fresh(&world, PER_SOURCE)).forward();
+}
+
+#[test]
 fn floods_while_keys_rotate_leave_valid_tokens_alone() {
     let keys: Vec<_> = (0..4)
         .map(|n| key(["k0", "k1", "k2", "k3"][n], n as u8 + 1))
