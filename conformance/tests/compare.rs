@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test: what is missing fails it")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use host_test::compare::{Comparison, Plan};
+use host_test::compare::{Comparison, Plan, REASONS, Tells};
 use portcullis_conformance::scratch::Scratch;
 use portcullis_conformance::wasm;
+use portcullis_engine::Reason;
 use serde_json::{Value, json};
 
 const AUDIT: &str = r#"
@@ -95,7 +97,7 @@ fn audit_events_tell_who_is_affected() {
     // Of this caller nobody has a token, and here its claims decide.
     assert_eq!(
         report["undecidable_callers"],
-        json!({"https://login.example.com|mallory": 1})
+        json!({"https://login.example.com|mallory": 1, "whoever got deny token_expired": 1})
     );
     assert_eq!(report["recorded_otherwise"], 0, "{report:#}");
 }
@@ -131,4 +133,86 @@ fn the_same_policy_changes_nothing_and_shadow_mode_opens() {
             .any(|(kind, ..)| kind == "opens deny no_route (shadow)"),
         "{report:#}"
     );
+}
+
+/// A recorded refusal of a token that was not verified.
+fn refused(reason: &str) -> String {
+    format!(
+        r#"{{"record":"portcullis.decision.v1","verdict":"deny","reason":"{reason}","method":"GET","path":"/orders/1","status":401}}"#
+    )
+}
+
+#[test]
+fn every_reason_of_the_guard_is_placed_once() {
+    let placed: BTreeSet<&str> = REASONS.iter().map(|(reason, _)| *reason).collect();
+    let all: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+    assert_eq!(placed, all);
+    assert_eq!(placed.len(), REASONS.len());
+}
+
+#[test]
+fn no_opening_hides_behind_a_token_that_another_policy_could_take() {
+    let recording: Vec<String> = REASONS.iter().map(|(reason, _)| refused(reason)).collect();
+    let scratch = Scratch::new().unwrap();
+    // It opens to tokens that the old one refuses with token_type_refused, token_expired and issuer_unknown.
+    let new = changed(
+        &scratch,
+        &[
+            ("    token_type: at+jwt ", "    leeway: 5m "),
+            ("x-user: claims.sub", "x-user: subject"),
+            (
+                "\nroutes:",
+                "  - issuer: https://other.example.com\n    audiences: [https://api.example.com]\n    algorithms: [ES256]\n    jwks: { uri: https://login.example.com/jwks, cluster: login }\n\nroutes:",
+            ),
+        ],
+    );
+    let report = compare(&new, &recording.join("\n"));
+    assert_eq!(report["changes"], json!([]), "{report:#}");
+    let untold = report["undecidable_callers"].as_object().unwrap();
+    for (reason, tells) in REASONS {
+        let is_untold = untold.contains_key(&format!("whoever got deny {reason}"));
+        assert_eq!(is_untold, *tells == Tells::Nothing, "{reason}");
+    }
+    let told: Vec<&str> = REASONS
+        .iter()
+        .filter(|(_, tells)| *tells == Tells::BadToken)
+        .map(|(reason, _)| *reason)
+        .collect();
+    assert_eq!(
+        told,
+        ["token_malformed", "token_encrypted", "token_header_refused"]
+    );
+}
+
+#[test]
+fn a_policy_that_looks_elsewhere_than_the_token_is_carried_tells_nothing() {
+    let scratch = Scratch::new().unwrap();
+    let new = changed(
+        &scratch,
+        &[(
+            "\nroutes:",
+            "\ncredentials: { user: { header: x-token } }\n\nroutes:",
+        )],
+    );
+    let report = compare(&new, &refused("token_expired"));
+    assert_eq!(report["undecidable"], 1, "{report:#}");
+}
+
+#[test]
+fn a_token_stands_for_a_refused_caller_only_if_it_is_refused_for_the_same_reason() {
+    // The file of test cases has an expired and a forged token of alice, too, which no policy accepts.
+    let line = r#"{"record":"portcullis.decision.v1","verdict":"deny","reason":"scope_insufficient","issuer":"https://login.example.com","subject":"alice","client":"shop","method":"POST","path":"/orders","status":403}"#;
+    let scratch = Scratch::new().unwrap();
+    let new = changed(&scratch, &[("all: [orders:write]", "all: [orders:read]")]);
+    let report = compare(&new, line);
+    let row = |kind: &str, caller: &str| (kind.to_owned(), caller.to_owned(), 1);
+    assert_eq!(
+        rows(&report),
+        [row("opens allow authenticated", "token reader")]
+    );
+    assert_eq!(report["compared"], 1, "{report:#}");
+    // Of alice's tokens none is refused so: that is told.
+    let other = line.replace("scope_insufficient", "claim_not_accepted");
+    let report = compare(&policies("policy.yaml"), &other);
+    assert_eq!(report["recorded_otherwise"], report["compared"]);
 }

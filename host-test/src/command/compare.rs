@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use host_test::compare::{Comparison, Plan};
+use host_test::compare::{Comparison, Finding, Plan};
 use host_test::{HostProfile, Module};
 
 use super::plugin;
@@ -21,7 +21,7 @@ Examples:
   zcat envoy.log.gz | host-test compare --wasm token-guard.wasm --old policy.yaml --new next.yaml -
 
 RECORDED is a log with audit events of the guard in it, or an access log of Envoy in its default text or as JSON; `-` is standard input.
-Exit status: 0 compared, 1 verdicts change and --deny-changes was given, 2 the command can't do its work.")]
+Exit status: 0 compared, 2 the command can't do its work; with --deny-changes also 1 verdicts change, 3 none that could be told changes, but some can't be told.")]
 pub(crate) struct Compare {
     /// The filter, a .wasm file
     #[arg(long, value_name = "FILE")]
@@ -48,7 +48,7 @@ pub(crate) struct Compare {
         default_value = "authorization: Bearer ${token}"
     )]
     carry: String,
-    /// Exit with 1 if any verdict changes
+    /// Exit with 1 if any verdict changes, and with 3 if none does as far as that can be told
     #[arg(long)]
     deny_changes: bool,
     /// The report as JSON on standard output
@@ -104,9 +104,19 @@ impl Compare {
         } else {
             println!("{report}");
         }
-        Ok(match self.deny_changes && report.changed() > 0 {
-            true => ExitCode::FAILURE,
-            false => ExitCode::SUCCESS,
+        if !self.deny_changes {
+            return Ok(ExitCode::SUCCESS);
+        }
+        Ok(match report.finding() {
+            Finding::Same => ExitCode::SUCCESS,
+            Finding::Changed => ExitCode::FAILURE,
+            Finding::Unsure => {
+                eprintln!(
+                    "host-test: --deny-changes: it is not shown that no verdict changes: {} (exit status 3)",
+                    report.unsure()
+                );
+                ExitCode::from(3)
+            }
         })
     }
 }

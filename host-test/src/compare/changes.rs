@@ -56,6 +56,17 @@ impl Kind {
     }
 }
 
+/// What a comparison comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// No verdict changes, and every recorded request was compared.
+    Same,
+    /// Verdicts change.
+    Changed,
+    /// No verdict changes among those that were compared, and of some requests nothing can be said.
+    Unsure,
+}
+
 /// A group of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Change {
@@ -135,6 +146,26 @@ impl Report {
         })
     }
 
+    /// What it comes to.
+    pub fn finding(&self) -> Finding {
+        if self.changed() > 0 {
+            return Finding::Changed;
+        }
+        // What the old configuration decides otherwise than the recording is of another caller, or another configuration, than it was.
+        match [self.undecidable, self.otherwise, self.incomplete] {
+            [0, 0, 0] => Finding::Same,
+            _ => Finding::Unsure,
+        }
+    }
+
+    /// Of how much nothing can be said, for people.
+    pub fn unsure(&self) -> String {
+        format!(
+            "{} decisions can't be told, {} of the old configuration are not those of the recording, {} requests are incomplete",
+            self.undecidable, self.otherwise, self.incomplete
+        )
+    }
+
     /// Everything as JSON.
     pub fn to_json(&self) -> Json {
         let changes = self
@@ -196,7 +227,7 @@ impl fmt::Display for Report {
         if !self.unknown.is_empty() {
             writeln!(
                 f,
-                "not told {:>6}  for want of a token with the caller's claims (--tests):",
+                "not told {:>6}  for want of the caller's token:",
                 self.undecidable
             )?;
             for (caller, count) in self.unknown.iter().take(20) {
@@ -282,6 +313,27 @@ mod tests {
                 .to_string()
                 .contains("5  more verdicts, in further groups")
         );
+    }
+
+    #[test]
+    fn no_change_is_claimed_only_where_all_was_compared() {
+        let with = |change: fn(&mut Report)| {
+            let mut report = Report::default();
+            change(&mut report);
+            report.finding()
+        };
+        assert_eq!(with(|_| {}), Finding::Same);
+        assert_eq!(with(|it| it.other = 1), Finding::Same);
+        assert_eq!(with(|it| it.incomplete = 1), Finding::Unsure);
+        assert_eq!(with(|it| it.otherwise = 1), Finding::Unsure);
+        let untold = |it: &mut Report| it.undecidable("whoever got deny token_expired".to_owned());
+        assert_eq!(with(untold), Finding::Unsure);
+        let opens = |it: &mut Report| {
+            it.undecidable("x".to_owned());
+            let (allow, deny) = (made("allow", "a", false), made("deny", "d", false));
+            it.change(Kind::Opens, &deny, &allow, "x", "GET /".to_owned());
+        };
+        assert_eq!(with(opens), Finding::Changed);
     }
 
     #[test]

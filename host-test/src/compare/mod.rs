@@ -5,6 +5,7 @@
 
 mod changes;
 mod people;
+mod reasons;
 mod recorded;
 mod stand;
 
@@ -16,8 +17,9 @@ use crate::cases::Problem;
 use crate::cases::question::{Question, question};
 use crate::module::Module;
 
-pub use changes::{Change, Kind, Report};
+pub use changes::{Change, Finding, Kind, Report};
 use people::{Caller, People};
+pub use reasons::{REASONS, Tells};
 use recorded::{Line, Recorded, Seen};
 use stand::{Decision, Stand};
 
@@ -190,10 +192,13 @@ impl<'m> Comparison<'m> {
         });
         let mut decided: Vec<(Caller, Pair)> = decided.collect::<Result<_, Failure>>()?;
         // Several tokens may have the recorded subject: an expired one, one with other scopes. Those that fare as the recorded
-        // one did stand for it; if none does, all.
+        // one did, for the same reason if there are such, stand for it; if none does, all.
         if let Some(then) = &recorded.decision {
+            let is_the_same = |(_, pair): &(Caller, Pair)| pair.old.is_same_but_for_shadow(then);
             let fares_so = |(_, pair): &(Caller, Pair)| pair.old.is_same_verdict(then);
-            if decided.iter().any(fares_so) {
+            if decided.iter().any(is_the_same) {
+                decided.retain(is_the_same);
+            } else if decided.iter().any(fares_so) {
                 decided.retain(fares_so);
             }
         }
@@ -232,11 +237,12 @@ impl<'m> Comparison<'m> {
             Caller::Nobody => ask(None),
             Caller::Token(token) => ask(self.people.token(token)),
             Caller::BadToken => ask(Some(people::GARBAGE)),
-            // If it makes no difference whether nothing comes or nonsense, nobody looks at what comes.
+            // If it makes no difference whether nothing comes or nonsense, nobody looks at what comes: unless a credential is asked for,
+            // which then stands elsewhere than `carry` says.
             Caller::Unknown(_) => {
                 let nothing = ask(None)?;
                 let nonsense = ask(Some(people::GARBAGE))?;
-                Ok(if nothing == nonsense {
+                Ok(if nothing == nonsense && !nothing.asks_for_a_credential() {
                     nothing
                 } else {
                     Decision::Depends
@@ -253,9 +259,14 @@ impl<'m> Comparison<'m> {
             _ => old,
         };
         self.report.compared = self.report.compared.saturating_add(1);
+        let is_as_then = |then: &Decision| match caller {
+            // Refused for another reason it is not the recorded token, and tells nothing about that one.
+            Caller::Token(_) => then.is_same_but_for_shadow(old),
+            Caller::Nobody | Caller::BadToken | Caller::Unknown(_) => then.is_same_verdict(old),
+        };
         if let Some(then) = &recorded.decision
             && !matches!(old, Decision::Depends)
-            && !then.is_same_verdict(old)
+            && !is_as_then(then)
         {
             self.report.otherwise = self.report.otherwise.saturating_add(1);
         }

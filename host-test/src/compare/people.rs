@@ -19,7 +19,7 @@ pub(super) enum Caller {
     Nobody,
     /// The token of that name.
     Token(String),
-    /// A token that is not good.
+    /// A token that is bad in its form.
     BadToken,
     /// Somebody of whom there is no token.
     Unknown(String),
@@ -92,9 +92,7 @@ impl People {
         match seen {
             Seen::Nobody => vec![Caller::Nobody],
             Seen::BadToken => vec![Caller::BadToken],
-            Seen::Unseen => vec![Caller::Unknown(
-                "refused before its token was read".to_owned(),
-            )],
+            Seen::Untold(decided) => vec![Caller::Unknown(format!("whoever got {decided}"))],
             Seen::Anyone => {
                 let tokens = self.tokens.iter().map(token);
                 std::iter::once(Caller::Nobody).chain(tokens).collect()

@@ -2,6 +2,7 @@
 
 use serde_json::{Deserializer, Map, Value as Json};
 
+use super::reasons::seen_by;
 use super::stand::Decision;
 
 /// What a line is.
@@ -40,10 +41,10 @@ pub(super) enum Seen {
         subject: Option<String>,
         client: Option<String>,
     },
-    /// A credential that was not good.
+    /// A token that is bad whatever the configuration.
     BadToken,
-    /// It was refused, or not judged, before anybody looked.
-    Unseen,
+    /// What was decided, and why, says too little about the token.
+    Untold(String),
 }
 
 /// Reads a line.
@@ -90,19 +91,15 @@ fn event(line: &str) -> Line {
     if [&path, &method, &host].iter().any(|it| it.ends_with('…')) {
         return Line::Incomplete;
     }
-    let status = event.get("status").or_else(|| event.get("would_status"));
     let would = text("would");
     let decided = would.as_deref().unwrap_or(&verdict);
-    let seen = match (text("issuer"), decided) {
-        (Some(issuer), _) => Seen::Identity {
+    let seen = match text("issuer") {
+        Some(issuer) => Seen::Identity {
             issuer,
             subject: text("subject"),
             client: text("client"),
         },
-        (None, "allow") => Seen::Nobody,
-        (None, _) if reason == "credential_missing" => Seen::Nobody,
-        (None, "deny") if status.and_then(Json::as_u64) == Some(401) => Seen::BadToken,
-        _ => Seen::Unseen,
+        None => seen_by(decided, &reason, event.contains_key("credential")),
     };
     Line::Request(Box::new(Recorded {
         method,
@@ -202,6 +199,7 @@ mod tests {
         let event = |rest: &str| {
             format!(r#"{{"record":"portcullis.decision.v1","method":"GET","path":"/a",{rest}}}"#)
         };
+        let untold = |what: &str| Seen::Untold(what.to_owned());
         for (rest, who) in [
             (r#""verdict":"allow","reason":"anonymous""#, Seen::Nobody),
             (
@@ -209,20 +207,45 @@ mod tests {
                 Seen::Nobody,
             ),
             (
-                r#""verdict":"deny","reason":"token_expired","status":401"#,
+                r#""verdict":"deny","reason":"token_malformed","status":401"#,
                 Seen::BadToken,
             ),
             (
-                r#""mode":"shadow","verdict":"allow","would":"deny","reason":"token_expired","would_status":401"#,
+                r#""mode":"shadow","verdict":"allow","would":"deny","reason":"token_malformed","would_status":401"#,
                 Seen::BadToken,
+            ),
+            // Another credential may have come with it.
+            (
+                r#""verdict":"deny","reason":"token_malformed","credential":"user","status":401"#,
+                untold("deny token_malformed"),
+            ),
+            (
+                r#""verdict":"deny","reason":"credential_missing","credential":"user","status":401"#,
+                untold("deny credential_missing"),
+            ),
+            (
+                r#""verdict":"deny","reason":"token_expired","status":401"#,
+                untold("deny token_expired"),
+            ),
+            (
+                r#""mode":"shadow","verdict":"allow","would":"deny","reason":"issuer_unknown","would_status":401"#,
+                untold("deny issuer_unknown"),
+            ),
+            (
+                r#""verdict":"deny","reason":"of_another_version","status":401"#,
+                untold("deny of_another_version"),
+            ),
+            (
+                r#""verdict":"allow","reason":"preflight_forwarded""#,
+                untold("allow preflight_forwarded"),
             ),
             (
                 r#""verdict":"deny","reason":"no_route","status":403"#,
-                Seen::Unseen,
+                untold("deny no_route"),
             ),
             (
                 r#""verdict":"error","reason":"keys_not_loaded","status":503"#,
-                Seen::Unseen,
+                untold("error keys_not_loaded"),
             ),
         ] {
             assert_eq!(seen(&event(rest)), who, "{rest}");

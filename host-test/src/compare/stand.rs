@@ -37,6 +37,28 @@ impl Decision {
         matches!(self, Self::Made { verdict, shadow, .. } if *shadow || verdict == "allow")
     }
 
+    /// Whether it refuses for want of a credential: whoever brings one may fare otherwise.
+    pub(super) fn asks_for_a_credential(&self) -> bool {
+        matches!(self, Self::Made { reason, .. } if reason == "credential_missing")
+    }
+
+    /// Whether verdict and reason are the same, be they enforced or not.
+    pub(super) fn is_same_but_for_shadow(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Made {
+                    verdict, reason, ..
+                },
+                Self::Made {
+                    verdict: other,
+                    reason: other_reason,
+                    ..
+                },
+            ) => verdict == other && reason == other_reason,
+            _ => false,
+        }
+    }
+
     pub(super) fn is_same_verdict(&self, other: &Self) -> bool {
         let verdict = |of: &Self| match of {
             Self::Made { verdict, .. } => Some(verdict.clone()),

@@ -144,3 +144,48 @@ fn what_takes_long_is_told_once() {
         "{lines:#?}"
     );
 }
+
+#[test]
+fn compare_does_not_claim_what_it_cannot_tell() {
+    let wasm = guest("well_behaved");
+    let folder = Folder::new("compare");
+    let config = folder.write("config", "tick 5");
+    let line = |verdict: &str, reason: &str| {
+        let event = format!(
+            r#"{{"record":"portcullis.decision.v1","verdict":"{verdict}","reason":"{reason}","method":"GET","path":"/a"}}"#
+        );
+        folder.write(reason, &event)
+    };
+    // The guest answers whoever has this header, and lets all others pass.
+    let compare = |recording: &std::path::Path, more: &[&str]| {
+        let fixed = ["--wasm", wasm.to_str().unwrap(), "--carry", "x-do: reply"];
+        let config = config.to_str().unwrap();
+        let both = [
+            "--old",
+            config,
+            "--new",
+            config,
+            recording.to_str().unwrap(),
+        ];
+        run(&[&["compare"], &fixed[..], &both, more].concat())
+    };
+    let (code, text) = compare(&line("allow", "anonymous"), &["--deny-changes"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains("1 decisions compared: 0 verdicts change, 0 can't be told"),
+        "{text}"
+    );
+    let untold = line("deny", "token_expired");
+    let (code, text) = compare(&untold, &["--deny-changes"]);
+    assert_eq!(code, Some(3), "{text}");
+    for part in [
+        "1  whoever got deny token_expired\n",
+        "0 verdicts change, 1 can't be told\n",
+        "--deny-changes: it is not shown that no verdict changes: 1 decisions can't be told",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let (code, text) = compare(&untold, &[]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(!text.contains("--deny-changes"), "{text}");
+}
