@@ -2,14 +2,13 @@
 
 mod comb;
 mod ed25519;
-mod plain;
 #[cfg(feature = "more-algorithms")]
 mod pss;
 mod rsa;
 mod tables;
 mod weierstrass;
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::fmt;
 
 use ecdsa::Signature as EcdsaSignature;
@@ -21,10 +20,8 @@ use crate::hash::Hash;
 use crate::public_key::{Material, PublicKey};
 #[cfg(feature = "more-algorithms")]
 use crate::verify::verify_ml_dsa;
-use crate::verify::{Verifier, verify_ed25519};
-use plain::Multiples;
+use crate::verify::{Verifier, verify_ecdsa, verify_ed25519};
 use tables::{Table, Tables, Whose};
-use weierstrass::Curve;
 
 /// About how long one [`Verifier::advance`] works at most, in nanoseconds. No single step is longer.
 const ADVANCE_NANOS: u64 = 1_000_000;
@@ -32,8 +29,8 @@ const ADVANCE_NANOS: u64 = 1_000_000;
 /// Verification in this module's own code, with tables per key.
 ///
 /// Tables are made in [`Verifier::advance`], about a millisecond at a time: for keys in the order in which
-/// [`Verifier::prepare`] announced them, and for others once they verified something. RSA and ML-DSA keys have none.
-/// Elliptic curves of NIST have another way than [`Software`](crate::Software)'s for keys whose table is not there yet.
+/// [`Verifier::prepare`] announced them, and for others once they verified something. A key without a table is verified
+/// as [`Software`](crate::Software) does it. RSA and ML-DSA keys have none.
 ///
 /// All tables together take at most [`Precomputed::DEFAULT_BYTES`], or what [`Precomputed::with_limit`] says: about 10 KiB
 /// for a P-256 key, 14 for P-384, 19 for P-521 and 80 for Ed25519, and once 36, 52, 37 and 80 KiB for the base points. When they are full, the
@@ -41,7 +38,6 @@ const ADVANCE_NANOS: u64 = 1_000_000;
 /// keys than fit cost little more than they would without tables. [`Verifier::forget`] drops a key's table.
 pub struct Precomputed {
     tables: RefCell<Tables>,
-    bases: Bases,
 }
 
 impl Precomputed {
@@ -50,10 +46,9 @@ impl Precomputed {
 
     /// No tables yet; all together never more than `limit` bytes.
     #[must_use]
-    pub fn with_limit(limit: usize) -> Self {
+    pub const fn with_limit(limit: usize) -> Self {
         Self {
             tables: RefCell::new(Tables::new(limit)),
-            bases: Bases::default(),
         }
     }
 
@@ -136,8 +131,7 @@ impl Verifier for Precomputed {
         if let Some(is_good) = self.verify_by_table(key, algorithm, signing_input, signature) {
             return verdict(is_good);
         }
-        self.bases
-            .verify(key, algorithm, signing_input, signature)?;
+        verify_without_table(key, algorithm, signing_input, signature)?;
         if let Ok(mut tables) = self.tables.try_borrow_mut() {
             tables.plan_used(key);
         }
@@ -145,7 +139,6 @@ impl Verifier for Precomputed {
     }
 
     fn prepare(&self, key: &PublicKey) {
-        self.bases.prepare(key);
         if let Ok(mut tables) = self.tables.try_borrow_mut() {
             tables.plan(key);
         }
@@ -178,75 +171,26 @@ impl fmt::Debug for Precomputed {
     }
 }
 
-/// The odd multiples of each base point, once they are needed.
-#[derive(Default)]
-struct Bases {
-    p256: OnceCell<Multiples<p256::NistP256>>,
-    #[cfg(feature = "more-algorithms")]
-    p384: OnceCell<Multiples<p384::NistP384>>,
-    #[cfg(feature = "more-algorithms")]
-    p521: OnceCell<Multiples<p521::NistP521>>,
-}
-
-impl Bases {
-    /// Makes what verifications by a key ask for before its table is there.
-    fn prepare(&self, key: &PublicKey) {
-        match &key.material {
-            Material::P256(_) => drop(self.p256.get_or_init(Multiples::of_base)),
-            #[cfg(feature = "more-algorithms")]
-            Material::P384(_) => drop(self.p384.get_or_init(Multiples::of_base)),
-            #[cfg(feature = "more-algorithms")]
-            Material::P521(_) => drop(self.p521.get_or_init(Multiples::of_base)),
-            Material::Rsa { .. } | Material::Ed25519(_) => {}
-            #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(_) => {}
-        }
-    }
-
-    /// Verification by a key that has no table.
-    fn verify(
-        &self,
-        key: &PublicKey,
-        algorithm: Algorithm,
-        signing_input: &[u8],
-        signature: &[u8],
-    ) -> Result<(), SignatureError> {
-        match &key.material {
-            Material::Rsa { key, .. } => {
-                let key = key.get().ok_or(SignatureError::KeyMismatch)?;
-                verdict(rsa::verify(key, algorithm, signing_input, signature))
-            }
-            Material::P256(key) => {
-                verify_ecdsa(&self.p256, key, algorithm, signing_input, signature)
-            }
-            #[cfg(feature = "more-algorithms")]
-            Material::P384(key) => {
-                verify_ecdsa(&self.p384, key, algorithm, signing_input, signature)
-            }
-            #[cfg(feature = "more-algorithms")]
-            Material::P521(key) => {
-                verify_ecdsa(&self.p521, key, algorithm, signing_input, signature)
-            }
-            Material::Ed25519(key) => verify_ed25519(key, signing_input, signature),
-            #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(key) => verify_ml_dsa(key, signing_input, signature),
-        }
-    }
-}
-
-fn verify_ecdsa<C: Curve>(
-    base: &OnceCell<Multiples<C>>,
-    key: &ecdsa::VerifyingKey<C>,
+fn verify_without_table(
+    key: &PublicKey,
     algorithm: Algorithm,
     signing_input: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    let hash = Hash::of(algorithm).ok_or(SignatureError::KeyMismatch)?;
-    // r and s in 1..n (RFC 7518 section 3.4).
-    let signature = EcdsaSignature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
-    let hash = hash.digest(signing_input);
-    let base = base.get_or_init(Multiples::of_base);
-    verdict(plain::verify(base, key, hash.as_bytes(), &signature))
+    match &key.material {
+        Material::Rsa { key, .. } => {
+            let key = key.get().ok_or(SignatureError::KeyMismatch)?;
+            verdict(rsa::verify(key, algorithm, signing_input, signature))
+        }
+        Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        Material::Ed25519(key) => verify_ed25519(key, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::MlDsa(key) => verify_ml_dsa(key, signing_input, signature),
+    }
 }
 
 const fn verdict(is_good: bool) -> Result<(), SignatureError> {

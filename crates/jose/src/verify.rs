@@ -133,8 +133,8 @@ pub(crate) fn verify_ml_dsa(
     }
 }
 
-/// By the curves' own crate, which [`Precomputed`](crate::Precomputed) does another way.
-fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
+/// By the curves' own crate.
+pub(crate) fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
     key: &ecdsa::VerifyingKey<C>,
     algorithm: Algorithm,
     signing_input: &[u8],

@@ -91,48 +91,31 @@ pub(crate) fn grow_key<C: Curve>(key: &VerifyingKey<C>) -> Growing<Points<C>> {
     Growing::new(C::KEY_SHAPE, ProjectivePoint::from(*key.as_affine()))
 }
 
-/// What the base point and the key are multiplied by (FIPS 186-5 section 6.4.2, steps 2 to 4).
-pub(crate) struct Multipliers<C: Curve> {
-    pub(crate) of_base: C::Scalar,
-    pub(crate) of_key: C::Scalar,
-}
-
-impl<C: Curve> Multipliers<C> {
-    /// For a hash that is not longer than a scalar. `None` never happens: s is not zero.
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "operations of a field: they are total"
-    )]
-    pub(crate) fn of(hash: &[u8], signature: &Signature<C>) -> Option<Self> {
-        // In 1..n, both: the type says so.
-        let (r, s) = signature.split_scalars();
-        let inverse: Option<C::Scalar> = s.as_ref().invert_vartime().into();
-        let inverse = inverse?;
-        // Step 2: the leftmost bits of the hash, all of them here, as a number.
-        let mut number = FieldBytes::<C>::default();
-        for (place, byte) in number.iter_mut().rev().zip(hash.iter().rev()) {
-            *place = *byte;
-        }
-        Some(Self {
-            of_base: C::Scalar::reduce(&number) * inverse,
-            of_key: *r.as_ref() * inverse,
-        })
-    }
-}
-
 /// Whether the key made this signature over a message with this hash, which is not longer than a scalar.
+#[expect(
+    clippy::arithmetic_side_effects,
+    reason = "operations of a field: they are total"
+)]
 pub(crate) fn verify<C: Curve>(
     base: &Comb<Points<C>>,
     key: &Comb<Points<C>>,
     hash: &[u8],
     signature: &Signature<C>,
 ) -> bool {
-    let Some(multipliers) = Multipliers::of(hash, signature) else {
+    // In 1..n, both: the type says so.
+    let (r, s) = signature.split_scalars();
+    let Some(inverse): Option<C::Scalar> = s.as_ref().invert_vartime().into() else {
         return false;
     };
+    // FIPS 186-5 section 6.4.2, step 2: the leftmost bits of the hash, all of them here, as a number.
+    let mut number = FieldBytes::<C>::default();
+    for (place, byte) in number.iter_mut().rev().zip(hash.iter().rev()) {
+        *place = *byte;
+    }
+    let hash = C::Scalar::reduce(&number);
     let (for_base, for_key) = (
-        little_endian::<C>(&multipliers.of_base),
-        little_endian::<C>(&multipliers.of_key),
+        little_endian::<C>(&(hash * inverse)),
+        little_endian::<C>(&(*r.as_ref() * inverse)),
     );
     let Some(point) = sum(&[(base, &for_base), (key, &for_key)]) else {
         return false;
@@ -141,10 +124,10 @@ pub(crate) fn verify<C: Curve>(
         return false;
     }
     // Reduced: the x of one point in 2^128 lies between n and p, and stands for r = x - n.
-    C::Scalar::reduce(&point.to_affine().x()) == *signature.r().as_ref()
+    C::Scalar::reduce(&point.to_affine().x()) == *r.as_ref()
 }
 
-pub(crate) fn little_endian<C: Curve>(scalar: &C::Scalar) -> FieldBytes<C> {
+fn little_endian<C: Curve>(scalar: &C::Scalar) -> FieldBytes<C> {
     let mut bytes = scalar.to_repr();
     bytes.reverse();
     bytes
