@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Deserializer};
 
 use crate::mint::Recipe;
-use crate::script::{KeysArrive, Step};
+use crate::script::{KeysArrive, KeysArriveAt, Step};
 
 /// One named case.
 #[derive(Debug, Clone, Deserialize)]
@@ -199,7 +199,9 @@ impl Case {
             Step::Send(_) | Step::Answered(_) | Step::FetchesSoFar(_) | Step::ClientLeaves(_) => {
                 true
             }
-            Step::KeysArrive(how) => !matches!(how, KeysArrive::TimedOut),
+            Step::KeysArrive(how) | Step::KeysArriveAt(KeysArriveAt { how, .. }) => {
+                !matches!(how, KeysArrive::TimedOut)
+            }
             Step::Advance(_) | Step::SetClock(_) | Step::StateIsLost(_) => false,
         });
         let counted = self.world.starts_with("tight-");
@@ -210,7 +212,7 @@ impl Case {
     pub fn has_issuer(&self) -> bool {
         matches!(
             &*self.world,
-            "remote" | "remote-algorithms" | "discovered" | "two-sets"
+            "remote" | "remote-algorithms" | "discovered" | "two-sets" | "tenant-keys"
         )
     }
 

@@ -1,6 +1,6 @@
 //! A real Envoy beside an issuer whose answer the case decides: for scripted cases without time in them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -55,21 +55,26 @@ struct Issuer {
 
 #[derive(Debug, Default)]
 struct State {
-    fetches: u32,
+    /// The paths that were asked for.
+    fetches: BTreeSet<String>,
+    /// For every path.
     answer: Option<Answer>,
+    /// For single ones.
+    answers: BTreeMap<String, Answer>,
 }
 
 impl Issuer {
     fn start() -> Result<Self> {
         let state = Arc::new((Mutex::new(State::default()), Condvar::new()));
         let held = Arc::clone(&state);
-        let server = Server::start(move |_request| {
+        let server = Server::start(move |request| {
+            let path = request.path;
             let (state, changed) = &*held;
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.fetches += 1;
+            state.fetches.insert(path.clone());
             changed.notify_all();
             loop {
-                if let Some(answer) = &state.answer {
+                if let Some(answer) = state.answers.get(&path).or(state.answer.as_ref()) {
                     return answer.clone();
                 }
                 state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -78,15 +83,23 @@ impl Issuer {
         Ok(Self { server, state })
     }
 
-    /// Ends the fetches, once there is one.
-    fn answer(&self, answer: Answer) -> Result<()> {
+    /// Ends the fetches, once there is one; those for one path, if that is said.
+    fn answer(&self, path: Option<&str>, answer: Answer) -> Result<()> {
         let (state, changed) = &*self.state;
         let guard = state.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut guard, waited) = changed
-            .wait_timeout_while(guard, PATIENCE, |state| state.fetches == 0)
+            .wait_timeout_while(guard, PATIENCE, |state| match path {
+                Some(path) => !state.fetches.contains(path),
+                None => state.fetches.is_empty(),
+            })
             .unwrap_or_else(PoisonError::into_inner);
         ensure!(!waited.timed_out(), "no fetch is outstanding");
-        guard.answer = Some(answer);
+        match path {
+            Some(path) => {
+                guard.answers.insert(path.to_owned(), answer);
+            }
+            None => guard.answer = Some(answer),
+        }
         changed.notify_all();
         Ok(())
     }
@@ -200,8 +213,8 @@ impl Host for EnvoyAndIssuer {
         bail!("time cannot be set in Envoy")
     }
 
-    fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()> {
-        self.issuer.answer(match how {
+    fn keys_arrive(&mut self, path: Option<&str>, how: &KeysArrive) -> Result<()> {
+        let answer = match how {
             KeysArrive::Keys(keys) => Answer::json(key_set(keys)?),
             KeysArrive::Body(body) => Answer::json(fill(body)?),
             KeysArrive::Status(status) => Answer {
@@ -213,7 +226,8 @@ impl Host for EnvoyAndIssuer {
                 ..Answer::json("")
             },
             KeysArrive::TimedOut => bail!("a case that waits for a time-out is not for Envoy"),
-        })
+        };
+        self.issuer.answer(path, answer)
     }
 
     fn said(&mut self) -> Vec<String> {

@@ -145,7 +145,7 @@ impl Host for EnvoyHost<'_> {
         bail!("time cannot be set in Envoy")
     }
 
-    fn keys_arrive(&mut self, _how: &KeysArrive) -> Result<()> {
+    fn keys_arrive(&mut self, _path: Option<&str>, _how: &KeysArrive) -> Result<()> {
         bail!("the corpus has no issuer in Envoy; the scenario tests have")
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use portcullis_engine::{
     Config, Environment, FlightId, Guard, GuardOptions, Outgoing, Pending, Reject, Reply,
     RequestHead, Step, UnixTime, WaiterId,
@@ -38,7 +38,7 @@ pub struct Native {
     now: UnixTime,
     rand: u128,
     requests: Vec<Taken>,
-    flights: VecDeque<FlightId>,
+    flights: VecDeque<(FlightId, String)>,
     fetches: u32,
     said: Vec<String>,
 }
@@ -115,7 +115,7 @@ impl Native {
     fn take_off(&mut self, calls: Vec<Outgoing>) {
         for call in calls {
             self.fetches += 1;
-            self.flights.push_back(call.flight);
+            self.flights.push_back((call.flight, path_of(&call.call)));
         }
     }
 
@@ -162,11 +162,11 @@ impl Native {
             }
             Step::Call {
                 flight,
-                call: _,
+                call,
                 pending,
             } => {
                 self.fetches += 1;
-                self.flights.push_back(flight);
+                self.flights.push_back((flight, path_of(&call)));
                 let waiter = pending.waiter();
                 State::Paused(Some(pending), waiter)
             }
@@ -261,6 +261,13 @@ fn told(outcome: &portcullis_engine::Outcome) -> Told {
     }
 }
 
+/// What a call asks for: path and query.
+fn path_of(call: &portcullis_engine::Call) -> String {
+    let mut headers = call.headers.iter();
+    let path = headers.find(|(name, _)| *name == ":path");
+    path.map(|(_, path)| path.to_string()).unwrap_or_default()
+}
+
 impl Host for Native {
     fn send(&mut self, wire: &Wire) -> Result<Ticket> {
         let all = wire.header_map();
@@ -325,11 +332,15 @@ impl Host for Native {
         Ok(())
     }
 
-    fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()> {
-        let flight = self
+    fn keys_arrive(&mut self, path: Option<&str>, how: &KeysArrive) -> Result<()> {
+        let (flight, asked) = self
             .flights
             .pop_front()
             .context("no fetch is outstanding")?;
+        ensure!(
+            path.is_none_or(|path| path == asked),
+            "the fetch is for {asked}"
+        );
         let body = match how {
             KeysArrive::Keys(keys) => key_set(keys)?,
             KeysArrive::Body(body) => fill(body)?,

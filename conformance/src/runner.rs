@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::case::{Case, Expect, InEnvoy, Request};
 use crate::mint::mint;
-use crate::script::{KeysArrive, Step};
+use crate::script::{KeysArrive, KeysArriveAt, Step};
 use crate::verdict::{Outcome, Verdict};
 use crate::wire::Wire;
 
@@ -20,8 +20,8 @@ pub trait Host {
     fn advance(&mut self, seconds: i64) -> Result<()>;
     /// The clock is set to seconds since 1970.
     fn set_clock(&mut self, seconds: i64) -> Result<()>;
-    /// The oldest outstanding fetch of keys ends.
-    fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()>;
+    /// The oldest outstanding fetch of keys ends. It must be for `path`, if that is said.
+    fn keys_arrive(&mut self, path: Option<&str>, how: &KeysArrive) -> Result<()>;
     /// How many fetches were made; none where that says nothing.
     fn fetches(&mut self) -> Result<Option<u32>>;
     /// Whether the request still waits for keys.
@@ -91,7 +91,10 @@ pub fn play(case: &Case, host: &mut dyn Host, start: i64) -> Result<Vec<Verdict>
             }
             Step::Advance(seconds) => host.advance(*seconds).with_context(at)?,
             Step::SetClock(seconds) => host.set_clock(*seconds).with_context(at)?,
-            Step::KeysArrive(how) => host.keys_arrive(how).with_context(at)?,
+            Step::KeysArrive(how) => host.keys_arrive(None, how).with_context(at)?,
+            Step::KeysArriveAt(KeysArriveAt { path, how }) => {
+                host.keys_arrive(Some(path), how).with_context(at)?;
+            }
             Step::FetchesSoFar(expected) => {
                 let made = host.fetches().with_context(at)?.unwrap_or(*expected);
                 ensure!(
@@ -196,7 +199,7 @@ mod tests {
             Ok(())
         }
 
-        fn keys_arrive(&mut self, _how: &KeysArrive) -> Result<()> {
+        fn keys_arrive(&mut self, _path: Option<&str>, _how: &KeysArrive) -> Result<()> {
             Ok(())
         }
 

@@ -19,6 +19,8 @@ pub enum Step {
     SetClock(i64),
     /// The outstanding fetch of keys ends like this.
     KeysArrive(KeysArrive),
+    /// The outstanding fetch, which asks for this path, ends like this; in Envoy later ones for the same path too.
+    KeysArriveAt(KeysArriveAt),
     /// How many fetches of keys have been made so far, in all.
     FetchesSoFar(u32),
     /// The adapter loses the state of the request of that name.
@@ -54,6 +56,16 @@ pub struct Answered {
     pub id: String,
     /// What came of it.
     pub expect: Expect,
+}
+
+/// How a fetch of keys from one path ends.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysArriveAt {
+    /// Path and query.
+    pub path: String,
+    /// How it ends.
+    pub how: KeysArrive,
 }
 
 /// How a fetch of keys ends.

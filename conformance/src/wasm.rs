@@ -211,7 +211,7 @@ impl Host for Wasm {
         Ok(())
     }
 
-    fn keys_arrive(&mut self, how: &KeysArrive) -> Result<()> {
+    fn keys_arrive(&mut self, path: Option<&str>, how: &KeysArrive) -> Result<()> {
         let reply = match how {
             KeysArrive::Keys(keys) => CalloutReply::json(key_set(keys)?),
             KeysArrive::Body(body) => CalloutReply::json(fill(body)?),
@@ -225,6 +225,11 @@ impl Host for Wasm {
             self.early.push_back(reply);
             return Ok(());
         };
+        ensure!(
+            path.is_none_or(|path| callout.path() == Some(path)),
+            "the fetch is for {:?}",
+            callout.path()
+        );
         let mut answered = vec![callout.token];
         if self.worker.profile().facts().contexts == ContextSwitch::Ignored {
             // There every request asks for itself, and the issuer answers each that asks for the same; not what they ask for

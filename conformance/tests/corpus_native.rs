@@ -9,7 +9,7 @@ use portcullis_conformance::{clock, runner, world};
 use portcullis_engine::Reason;
 
 /// Every attack that must be among the cases, as cases name it.
-const ATTACKS: [&str; 42] = [
+const ATTACKS: [&str; 43] = [
     "none",
     "rs_hs_confusion",
     "embedded_jwk",
@@ -19,6 +19,7 @@ const ATTACKS: [&str; 42] = [
     "kid_fallback",
     "same_kid_at_two_issuers",
     "key_of_another_issuer",
+    "key_of_another_tenant",
     "duplicate_members",
     "crit",
     "b64_false",

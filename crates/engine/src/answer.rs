@@ -60,7 +60,7 @@ pub(crate) const fn answer_of(reason: Reason) -> (u16, Challenge) {
         R::ScopeInsufficient | R::ClaimNotAccepted => (403, INSUFFICIENT_SCOPE),
         R::ConditionFalse | R::ConditionFailed => (403, INSUFFICIENT_SCOPE),
 
-        R::SourceFailures | R::TotalFailures => (429, Challenge::None),
+        R::SourceFailures | R::TotalFailures | R::UnknownTenants => (429, Challenge::None),
 
         R::KeysNotLoaded | R::KeysTooOld | R::WaitingFull | R::WaitTimedOut => {
             (503, Challenge::None)

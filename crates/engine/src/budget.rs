@@ -63,6 +63,31 @@ pub(crate) struct Charge {
     paid_by: Shared,
 }
 
+/// Fetches for a tenant that nobody has proven, by who paid.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Paid {
+    strangers: u64,
+    regulars: u64,
+}
+
+impl Paid {
+    const fn of(strangers: u64, regulars: u64) -> Self {
+        Self {
+            strangers,
+            regulars,
+        }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self {
+            strangers: self.strangers.saturating_add(other.strangers),
+            regulars: self.regulars.saturating_add(other.regulars),
+        }
+    }
+}
+
 /// A bucket that sources share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shared {
@@ -82,6 +107,11 @@ pub(crate) struct Budget {
     good: Table<UnixTime>,
     strangers: Level,
     regulars: Level,
+    unknown_tenants: Bucket,
+    /// Fetches for the sake of tenants that strangers named.
+    strangers_tenants: Level,
+    /// Fetches for the sake of tenants that sources in good standing named.
+    regulars_tenants: Level,
 }
 
 type Table<T> = Cache<SourceKey, T, UnitWeighter, FixedState, DefaultLifecycle<SourceKey, T>>;
@@ -102,6 +132,9 @@ impl Budget {
             good: table(limits.sources, seed),
             strangers: Level::full(limits.total_failures, UnixTime::default()),
             regulars: Level::full(limits.total_failures, UnixTime::default()),
+            unknown_tenants: limits.unknown_tenants,
+            strangers_tenants: Level::full(limits.unknown_tenants, UnixTime::default()),
+            regulars_tenants: Level::full(limits.unknown_tenants, UnixTime::default()),
         }
     }
 
@@ -175,6 +208,47 @@ impl Budget {
         *shared = shared.refilled(total, now);
         shared.milli = shared.milli.saturating_sub(charge.milli);
         charge
+    }
+
+    /// Whether keys may be fetched now for a tenant that this source names and nobody has proven.
+    pub(crate) fn check_tenant(&self, source: SourceKey, now: UnixTime) -> Result<(), Exhausted> {
+        let shared = match self.shared_by(source, now) {
+            Shared::Strangers => self.strangers_tenants,
+            Shared::Regulars => self.regulars_tenants,
+        };
+        let level = shared.refilled(self.unknown_tenants, now);
+        if level.milli < 1000 {
+            let quota = level.quota("unknown-tenants", self.unknown_tenants);
+            return Err(Exhausted {
+                reason: Reason::UnknownTenants,
+                quota,
+            });
+        }
+        Ok(())
+    }
+
+    /// Counts such a fetch.
+    pub(crate) fn charge_tenant(&mut self, source: SourceKey, now: UnixTime) -> Paid {
+        let bucket = self.unknown_tenants;
+        let (level, paid) = match self.shared_by(source, now) {
+            Shared::Strangers => (&mut self.strangers_tenants, Paid::of(1, 0)),
+            Shared::Regulars => (&mut self.regulars_tenants, Paid::of(0, 1)),
+        };
+        *level = level.refilled(bucket, now);
+        level.milli = level.milli.saturating_sub(1000);
+        paid
+    }
+
+    /// Takes back such fetches, as [`Budget::refund`] does: a good token of the tenant came.
+    pub(crate) fn refund_tenant(&mut self, paid: Paid, now: UnixTime) {
+        let bucket = self.unknown_tenants;
+        for (level, fetches) in [
+            (&mut self.strangers_tenants, paid.strangers),
+            (&mut self.regulars_tenants, paid.regulars),
+        ] {
+            let gain = fetches.saturating_mul(1000);
+            *level = level.refilled(bucket, now).raised(bucket, gain);
+        }
     }
 
     /// Takes back a charge that turned out to be undeserved. INVARIANT: the bucket that paid gets it back, whatever is thought of
@@ -362,6 +436,41 @@ mod tests {
             budget.check(A, later).unwrap_err().reason,
             Reason::TotalFailures
         );
+    }
+
+    #[test]
+    fn unknown_tenants_have_buckets_of_their_own() {
+        let limits = Limits {
+            unknown_tenants: Bucket {
+                burst: 2,
+                per_minute: 6,
+            },
+            ..Limits::default()
+        };
+        let mut budget = Budget::new(&limits, 7);
+        let now = UnixTime::from_secs(100);
+        budget.vouch(A, now);
+        let mut paid = Paid::default();
+        for _ in 0..2 {
+            assert!(budget.check_tenant(B, now).is_ok());
+            paid = paid.and(budget.charge_tenant(B, now));
+        }
+        let refused = budget.check_tenant(B, now).unwrap_err();
+        assert_eq!(refused.reason, Reason::UnknownTenants);
+        assert_eq!((refused.quota.quota, refused.quota.reset_secs), (2, 10));
+        // Strangers take nothing from those in good standing, nor from what failed signatures may cost.
+        assert!(budget.check_tenant(A, now).is_ok() && budget.check(B, now).is_ok());
+        assert!(budget.check_tenant(B, UnixTime::from_secs(110)).is_ok());
+        // Who paid gets it back, also when it is in good standing by then.
+        budget.vouch(B, now);
+        assert!(budget.check_tenant(B, now).is_ok());
+        budget.refund_tenant(paid, now);
+        const C: SourceKey = SourceKey::V4(3);
+        for _ in 0..2 {
+            assert!(budget.check_tenant(C, now).is_ok());
+            budget.charge_tenant(C, now);
+        }
+        assert!(budget.check_tenant(C, now).is_err());
     }
 
     #[test]

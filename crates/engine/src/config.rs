@@ -87,6 +87,7 @@ pub(crate) use removed::Removed;
 pub(crate) use secrets::Secrets;
 pub(crate) use sharing::Sharing;
 pub(crate) use telling::Telling;
+pub(crate) use tenants::place_in;
 
 /// Which decisions get a line in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -302,9 +303,12 @@ fn read(document: &mut Section<'_>, environment: &dyn Environment) -> Option<Con
     })
 }
 
+/// Most listed tenants with key sets of their own, in all: each is fetched ahead.
+const MOST_LISTED: usize = 2000;
+
 fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<Rc<Anchor>>> {
     let mut anchors: Vec<Rc<Anchor>> = Vec::new();
-    let mut templates: usize = 0;
+    let (mut templates, mut listed): (usize, usize) = (0, 0);
     // An empty list is meant where every route is anonymous; nothing can be verified then.
     for item in field.list()? {
         let Some(anchor) = item
@@ -325,6 +329,18 @@ fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<
             item.problem(format!(
                 "is one more than the {MOST_TEMPLATES} issuers that may have a place for a tenant"
             ));
+        }
+        let list = anchor
+            .keys_of_each()
+            .and_then(|template| Some(template.list()?.len()));
+        listed = listed.saturating_add(list.unwrap_or(0));
+        if list.is_some() && listed > MOST_LISTED {
+            item.problem_with_help(
+                format!(
+                    "makes {listed} tenants with key sets of their own, more than the {MOST_LISTED} that are fetched ahead"
+                ),
+                "a pattern stands for any number: the key sets of those that tokens name are fetched, see `limits.tenants`",
+            );
         }
         anchors.push(Rc::new(anchor));
     }

@@ -14,6 +14,7 @@ mod hold;
 mod judge;
 #[cfg_attr(not(feature = "shared"), path = "guard/without_share.rs")]
 mod share;
+mod tenants;
 mod told;
 mod verify;
 
@@ -31,7 +32,7 @@ use crate::call::{FlightId, Outgoing, Reply, WaiterId};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::head::RequestHead;
-use crate::keys::IssuerKeys;
+use crate::keys::KeyRing;
 use crate::metrics::{Count, Metrics, Series};
 use crate::notices::Notices;
 use crate::reason::Reason;
@@ -80,8 +81,7 @@ pub struct Guard {
     budget: Budget,
     flights: Flights,
     waiters: Waiters,
-    /// In the order of the configuration's anchors.
-    keys: Vec<IssuerKeys>,
+    keys: KeyRing,
     /// Whose keys a tick looks at first.
     next_due: usize,
     notices: Notices,
@@ -96,14 +96,8 @@ impl Guard {
     /// A guard for `config`. Nothing is fetched before [`Guard::start`].
     pub fn new(config: Config, options: GuardOptions, verifier: Box<dyn Verifier>) -> Self {
         let limits = &config.limits;
-        let keys: Vec<IssuerKeys> = config
-            .anchors
-            .iter()
-            .map(|anchor| IssuerKeys::new(&anchor.issuer, &anchor.keys))
-            .collect();
-        keys.iter()
-            .flat_map(IssuerKeys::all)
-            .for_each(|key| verifier.prepare(key));
+        let keys = KeyRing::new(&config.anchors, limits.kept_tenants);
+        keys.all().for_each(|key| verifier.prepare(key));
         verifier.advance();
         Self {
             verifier,

@@ -47,8 +47,6 @@ pub(crate) struct Unverified<'t> {
     pub(crate) issuer: Rc<str>,
     /// The tenant in it.
     pub(crate) tenant: Option<Box<str>>,
-    /// The place of the issuer's keys in the guard.
-    pub(crate) slot: usize,
     /// The configuration's word on the token's `alg`.
     pub(crate) algorithm: Accepted,
     pub(crate) jws: &'t CompactJws<'t>,
@@ -57,12 +55,13 @@ pub(crate) struct Unverified<'t> {
 }
 
 impl Identity {
-    /// Verifies the signature of `token` by the first of `keys` that can. Each key comes with its life.
+    /// Verifies the signature of `token` by the first of `keys` that can: those of `slot`. Each key comes with its life.
     ///
     /// # Errors
     /// Why the last key did not verify it, or `None` where there was no key.
     pub(crate) fn verify(
         token: Unverified<'_>,
+        slot: usize,
         keys: &[LivingKey],
         verifier: &dyn Verifier,
         config: &Config,
@@ -80,7 +79,7 @@ impl Identity {
             }
         }
         let life = life.ok_or(last)?;
-        Ok(Self::of(token, life, config))
+        Ok(Self::of(token, slot, life, config))
     }
 
     /// Checks the HMAC of `token` by the first of the issuer's secrets that can. They live as long as the configuration.
@@ -89,19 +88,19 @@ impl Identity {
     /// Why the last secret did not, or `None` where none may have made it.
     pub(crate) fn verify_by_secret(
         token: Unverified<'_>,
+        slot: usize,
         secrets: &Secrets,
         config: &Config,
     ) -> Result<Self, Option<SignatureError>> {
         secrets.verify(token.jws)?;
-        Ok(Self::of(token, Life::lasting(), config))
+        Ok(Self::of(token, slot, Life::lasting(), config))
     }
 
     /// INVARIANT: called with a token whose signature was just verified.
-    fn of(token: Unverified<'_>, life: Rc<Life>, config: &Config) -> Self {
+    fn of(token: Unverified<'_>, slot: usize, life: Rc<Life>, config: &Config) -> Self {
         let Unverified {
             issuer,
             tenant,
-            slot,
             anchor,
             algorithm,
             claims,
@@ -197,7 +196,7 @@ impl Identity {
         self.tenant.as_deref()
     }
 
-    /// The place of the issuer's keys in the guard, as long as [`Identity::is_alive`].
+    /// The slot of the issuer's keys in the guard, as long as [`Identity::is_alive`].
     pub(crate) const fn slot(&self) -> usize {
         self.slot
     }

@@ -1,6 +1,8 @@
 //! An issuer's keys: the union of its key sets, which of them may have signed a token, and which are good now.
 
 mod feed;
+mod ring;
+mod unlisted;
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -15,6 +17,8 @@ use feed::is_same;
 #[cfg(feature = "shared")]
 pub(crate) use feed::jittered;
 pub(crate) use feed::{Feed, Life, Route};
+pub(crate) use ring::KeyRing;
+pub(crate) use unlisted::Gone;
 
 /// Why there are no keys to verify with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,8 @@ pub(crate) enum Lack {
 #[derive(Debug)]
 pub(crate) struct IssuerKeys {
     issuer: Rc<str>,
+    /// The tenant that the issuer is, where each has key sets of its own.
+    tenant: Option<Box<str>>,
     /// One for each key set; never empty.
     feeds: Vec<Feed>,
     /// Each `kid` that two sets give to different keys. INVARIANT: no key of such a `kid` verifies anything, as within one
@@ -57,9 +63,10 @@ pub(crate) struct IssuerKeys {
 }
 
 impl IssuerKeys {
-    pub(crate) fn new(issuer: &Rc<str>, source: &KeySource) -> Self {
+    fn new(issuer: Rc<str>, tenant: Option<&str>, source: &KeySource) -> Self {
         Self {
-            issuer: Rc::clone(issuer),
+            issuer,
+            tenant: tenant.map(Box::from),
             feeds: match source {
                 KeySource::Inline(set) => vec![Feed::inline(set.clone())],
                 KeySource::Fetched(origins) => origins.iter().map(Feed::fetched).collect(),
@@ -81,6 +88,17 @@ impl IssuerKeys {
 
     pub(crate) fn feed_mut(&mut self, feed: usize) -> Option<&mut Feed> {
         self.feeds.get_mut(feed)
+    }
+
+    /// What to ask for first in a fetch of one of the key sets that begins now. `None` for keys from the document.
+    pub(crate) fn route(&self, feed: usize, now: UnixTime) -> Option<Route> {
+        let tenant = self.tenant.as_deref();
+        self.feeds.get(feed)?.route(now, tenant)
+    }
+
+    /// Ends every token that its keys verified.
+    fn end(&self) {
+        self.feeds.iter().for_each(Feed::end_all);
     }
 
     /// Every key of the sets in use, or that were in use last.

@@ -82,6 +82,14 @@ events! {
     MetadataOrigin = "discovery.origin_unknown";
     /// A fetch was started because a token named an unknown key.
     KeysUnknownKid = "keys.refetch.unknown_kid";
+    /// A fetch was paid for a tenant that a token named and no good token has proven (`limits.tenants.unknown`).
+    TenantAsked = "tenant.asked";
+    /// The issuer said that there is no such tenant. It is not counted among the failed fetches.
+    TenantDenied = "tenant.denied";
+    /// A tenant that a token named was proven by a good token, and keeps its keys.
+    TenantProven = "tenant.proven";
+    /// A proven tenant made room for another one (`limits.tenants.kept`). Its cached tokens are verified anew.
+    TenantEvicted = "tenant.evicted";
     /// A key set that another worker fetched was taken into use (`shared`).
     SharedTaken = "shared.taken";
     /// A key set was fetched and put into shared data for other workers.

@@ -91,9 +91,18 @@ impl Shared {
         self.holder
     }
 
-    /// Whether this is told for the first time.
-    pub(crate) fn tells(&mut self, what: &'static str) -> bool {
-        self.told.insert(what)
+    /// Whether this was told before.
+    pub(crate) fn has_told(&self, what: &'static str) -> bool {
+        self.told.contains(what)
+    }
+
+    pub(crate) fn note_told(&mut self, what: &'static str) {
+        self.told.insert(what);
+    }
+
+    /// Forgets the key sets of an issuer, by its slot.
+    pub(crate) fn forget(&mut self, slot: usize) {
+        self.known.retain(|(issuer, _), _| *issuer != slot);
     }
 
     /// Finds the record of a key set. `describe` says what tells it from all others; asked once.

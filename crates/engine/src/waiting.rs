@@ -7,7 +7,7 @@ use crate::config::Limits;
 use crate::time::UnixTime;
 
 /// Most fetches in flight at once, over all issuers.
-const MOST_FLIGHTS: usize = 32;
+pub(crate) const MOST_FLIGHTS: usize = 32;
 
 /// Most of them that nobody waits for yet. The rest is for requests, so that a thousand issuers that are fetched for the
 /// first time, or do not answer, keep none from the keys that it needs.
@@ -16,7 +16,7 @@ const MOST_AHEAD: usize = 24;
 /// One key set of one issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FeedId {
-    /// The issuer, by the place of its keys in the guard.
+    /// The slot of the issuer's keys in the guard.
     pub(crate) issuer: usize,
     /// The set, by its place among the issuer's.
     pub(crate) feed: usize,
@@ -99,6 +99,11 @@ impl Flights {
             .iter()
             .find(|(_, flight)| flight.feed == feed)
             .map(|(id, flight)| (*id, *flight))
+    }
+
+    /// Whether something is fetched for this issuer.
+    pub(crate) fn has_issuer(&self, slot: usize) -> bool {
+        self.list.values().any(|flight| flight.feed.issuer == slot)
     }
 
     /// The flights that should have ended by now.

@@ -22,6 +22,8 @@ pub(crate) struct Anchor {
     pub(crate) issuer: Rc<str>,
     /// The place for a tenant, and which there are.
     template: Option<Template>,
+    /// Each tenant has key sets of its own.
+    has_keys_of_each: bool,
     /// A token must be for one of these; never empty.
     pub(crate) audiences: Box<[Box<str>]>,
     /// A token's `alg` must be one of these; never empty. All are HMACs where the issuer has secrets, and none is elsewhere.
@@ -59,6 +61,15 @@ impl Anchor {
             None
         }
     }
+
+    /// The same, if each tenant has key sets of its own; else all share the entry's.
+    pub(crate) const fn keys_of_each(&self) -> Option<&Template> {
+        if self.has_keys_of_each {
+            self.template()
+        } else {
+            None
+        }
+    }
 }
 
 pub(super) fn read(
@@ -86,18 +97,23 @@ pub(super) fn read(
     let dangerous_ignore_cnf = section.or("dangerous_ignore_cnf", false, Field::boolean);
     let tenants = section.field("tenants");
     let template = read_template(section, issuer, tenants);
-    let keys = read_keys(section, issuer, http, algorithms.as_deref(), environment);
+    let keys = read_keys(section, issuer, http, algorithms.as_deref(), environment)?;
+    let has_keys_of_each = match &keys {
+        KeySource::Fetched(origins) => origins.iter().any(|origin| origin.way.has_place()),
+        KeySource::Inline(_) | KeySource::Secrets(_) => false,
+    };
     Some(Anchor {
         index,
         issuer: issuer?.0.into(),
         template: template?,
+        has_keys_of_each,
         audiences: audiences?.into(),
         algorithms: algorithms?,
         token_type: token_type.unwrap_or_default(),
         leeway,
         scope_claim: scope_claim.into(),
         dangerous_ignore_cnf,
-        keys: keys?,
+        keys,
     })
 }
 
@@ -109,6 +125,8 @@ fn read_keys(
     algorithms: Option<&[Accepted]>,
     environment: &dyn Environment,
 ) -> Option<KeySource> {
+    // A name that cannot be read is reported already.
+    let has_tenants = issuer.is_none_or(|(_, around)| around.is_some());
     let jwks = section.field("jwks");
     let discovery = section.field("discovery");
     if let Some(secrets) = section.field("secrets").map(Field::hushed) {
@@ -128,19 +146,12 @@ fn read_keys(
         }
     }
     match (jwks, discovery) {
-        (Some(jwks), None) => jwks::read(&mut jwks.section()?, http),
+        (Some(jwks), None) => jwks::read(&mut jwks.section()?, http, has_tenants),
         // INVARIANT: a build that leaves it out refuses the document, so nothing is discovered later.
         (None, Some(discovery)) if !cfg!(feature = "discovery") => {
             discovery.problem_with_help(
                 "asks for discovery, and this build has none",
                 "use token-guard.wasm, which has it, or `jwks`",
-            );
-            None
-        }
-        (None, Some(discovery)) if issuer.is_some_and(|(_, around)| around.is_some()) => {
-            discovery.problem_with_help(
-                "metadata is about one issuer, and this one stands for many",
-                "name the key set that all tenants share: `jwks`",
             );
             None
         }
@@ -151,7 +162,8 @@ fn read_keys(
         (Some(jwks), Some(discovery)) => {
             discovery.problem("keys come from `jwks` or by `discovery`, not from both");
             // For the mistakes in them.
-            let _ = jwks.section().map(|mut jwks| jwks::read(&mut jwks, http));
+            let jwks = jwks.section();
+            let _ = jwks.map(|mut jwks| jwks::read(&mut jwks, http, has_tenants));
             let issuer = issuer.map(|(name, _)| name);
             let discovery = discovery.section();
             let _ =

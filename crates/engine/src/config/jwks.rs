@@ -8,6 +8,7 @@ use portcullis_policy::{Field, Node, Section, Value};
 
 use super::key_origin::{Discovery, KeyOrigin, Target, Timing, Way};
 use super::secrets::Secrets;
+use super::tenants;
 use super::url::{self, Http};
 
 /// Most URLs of one issuer. What is remembered of each by a waiting request is a bit of a byte.
@@ -27,8 +28,8 @@ pub(crate) enum KeySource {
 const WHERE: &str =
     "wants `uri` and `cluster`, or `uris`, a list of such, or `keys` with the keys themselves";
 
-/// Reads `jwks`.
-pub(super) fn read(section: &mut Section<'_>, http: Http) -> Option<KeySource> {
+/// Reads `jwks`. `has_tenants`: the entry's issuer has a place for one, or nobody can say.
+pub(super) fn read(section: &mut Section<'_>, http: Http, has_tenants: bool) -> Option<KeySource> {
     let keys = section.field("keys");
     let uri = section.field("uri");
     let uris = section.field("uris");
@@ -43,10 +44,10 @@ pub(super) fn read(section: &mut Section<'_>, http: Http) -> Option<KeySource> {
     }
     let targets = match (uri, uris, cluster) {
         (Some(uri), None, Some(cluster)) => {
-            let target = read_target(&uri, &cluster, http);
+            let target = read_target(&uri, &cluster, http, has_tenants);
             target.map(|target| vec![target])
         }
-        (None, Some(uris), None) => read_targets(&uris, http),
+        (None, Some(uris), None) => read_targets(&uris, http, has_tenants),
         (one, Some(_), cluster) => {
             for field in [one, cluster].into_iter().flatten() {
                 field.problem(
@@ -85,7 +86,7 @@ pub(super) fn read_discovery(
     });
     let clusters = section.optional("clusters", |field| read_clusters(field, http));
     let timing = TimingFields::of(section).read();
-    let url = url::parse(issuer?, http).ok()?;
+    let url = url::parse_template(issuer?, http).ok()?;
     let cluster: Rc<str> = cluster?.into();
     let mut destinations = vec![(url.origin(), Rc::clone(&cluster))];
     destinations.extend(clusters.unwrap_or_default());
@@ -127,7 +128,7 @@ fn read_clusters(field: &Field<'_>, http: Http) -> Option<Vec<(String, Rc<str>)>
     Some(destinations)
 }
 
-fn read_targets(field: &Field<'_>, http: Http) -> Option<Vec<Target>> {
+fn read_targets(field: &Field<'_>, http: Http, has_tenants: bool) -> Option<Vec<Target>> {
     let mut targets: Vec<Target> = Vec::new();
     let mut whole = true;
     for item in field.non_empty_list()? {
@@ -139,7 +140,7 @@ fn read_targets(field: &Field<'_>, http: Http) -> Option<Vec<Target>> {
         let cluster = section.required("cluster", |field| Some(field.clone()));
         let target = uri
             .zip(cluster)
-            .and_then(|(uri, cluster)| read_target(&uri, &cluster, http));
+            .and_then(|(uri, cluster)| read_target(&uri, &cluster, http, has_tenants));
         match target {
             Some(target) if targets.contains(&target) => {
                 item.problem("stands here twice");
@@ -153,12 +154,33 @@ fn read_targets(field: &Field<'_>, http: Http) -> Option<Vec<Target>> {
         field.problem(format!("wants at most {MOST_ORIGINS} key sets"));
         return None;
     }
+    let of_each = targets.iter().filter(|target| target.has_place()).count();
+    if whole && of_each != 0 && of_each != targets.len() {
+        field.problem_with_help(
+            "are the key sets of one tenant and such that all share",
+            "either every `uri` has `{tenant}`, or none",
+        );
+        return None;
+    }
     whole.then_some(targets)
 }
 
-fn read_target(uri: &Field<'_>, cluster: &Field<'_>, http: Http) -> Option<Target> {
+fn read_target(
+    uri: &Field<'_>,
+    cluster: &Field<'_>,
+    http: Http,
+    has_tenants: bool,
+) -> Option<Target> {
     let cluster = cluster.non_empty_text();
-    let url = url::read(uri, http)?;
+    let has_place = matches!(uri.value(), Value::Text(text) if text.contains(tenants::PLACE));
+    if has_place && !has_tenants {
+        uri.problem_with_help(
+            "has a place for a tenant, and the issuer has none",
+            "an issuer with tenants is such as https://login.example.com/{tenant}",
+        );
+        return None;
+    }
+    let url = url::read_template(uri, http)?;
     Some(Target::of(&cluster?.into(), &url))
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use portcullis_jose::{IssuerMetadata, MetadataError};
 
+use super::tenants;
 use super::url::{self, Http, Url};
 
 /// A key set behind a URL.
@@ -44,13 +45,21 @@ impl Way {
             Self::Discovered(_) | Self::Straight(_) => None,
         }
     }
+
+    /// Whether it leads each tenant elsewhere.
+    pub(super) fn has_place(&self) -> bool {
+        match self {
+            Self::Straight(target) => target.has_place(),
+            Self::Discovered(discovery) => discovery.document.has_place(),
+        }
+    }
 }
 
 /// A request and where it goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) cluster: Rc<str>,
-    /// The whole request, ready to be sent.
+    /// The whole request, ready to be sent, but for places for a tenant.
     pub(crate) request: Rc<[(&'static str, Box<str>)]>,
 }
 
@@ -121,6 +130,30 @@ impl Target {
                     concat!("portcullis/", env!("CARGO_PKG_VERSION")).into(),
                 ),
             ]),
+        }
+    }
+
+    pub(super) fn has_place(&self) -> bool {
+        self.request
+            .iter()
+            .any(|(_, value)| value.contains(tenants::PLACE))
+    }
+
+    /// The request for this tenant. INVARIANT: a tenant is one segment of unreserved characters (see [`tenants`]) and its places
+    /// are in the path and the query, so it chooses neither host nor cluster, nor a path beside those that the document writes.
+    #[must_use]
+    pub(crate) fn of_tenant(&self, tenant: Option<&str>) -> Self {
+        match tenant {
+            Some(tenant) if cfg!(feature = "tenants") => {
+                let filled = |(name, value): &(&'static str, Box<str>)| {
+                    (*name, value.replace(tenants::PLACE, tenant).into())
+                };
+                Self {
+                    cluster: Rc::clone(&self.cluster),
+                    request: self.request.iter().map(filled).collect(),
+                }
+            }
+            Some(_) | None => self.clone(),
         }
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use portcullis_policy::Section;
 
+use crate::waiting::MOST_FLIGHTS;
+
 /// A bucket of failures: `burst` at once, refilled at `per_minute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bucket {
@@ -36,6 +38,10 @@ pub(crate) struct Limits {
     pub(crate) total_failures: Bucket,
     /// Source addresses whose failures are remembered.
     pub(crate) sources: usize,
+    /// Tenants that no list names and that keep their keys.
+    pub(crate) kept_tenants: usize,
+    /// Fetches for tenants that no good token has proven.
+    pub(crate) unknown_tenants: Bucket,
 }
 
 impl Default for Limits {
@@ -58,6 +64,11 @@ impl Default for Limits {
                 per_minute: 24_000,
             },
             sources: 4096,
+            kept_tenants: 1000,
+            unknown_tenants: Bucket {
+                burst: 100,
+                per_minute: 60,
+            },
         }
     }
 }
@@ -67,6 +78,7 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Limits> {
     let cache = section.optional("cache_bytes", |field| field.bytes(0..=1 << 30));
     let waiting = section.optional("waiting", |field| read_waiting(&mut field.section()?));
     let failures = section.optional("failures", |field| read_failures(&mut field.section()?));
+    let tenants = section.optional("tenants", |field| read_tenants(&mut field.section()?));
     let mut limits = Limits {
         token_bytes: bytes(section, "token_bytes", default.token_bytes, 256, 64 << 10),
         cache_bytes: cache.unwrap_or(default.cache_bytes),
@@ -97,7 +109,26 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Limits> {
         limits.total_failures = total;
         limits.sources = sources;
     }
+    if let Some((kept, unknown)) = tenants {
+        limits.kept_tenants = kept;
+        limits.unknown_tenants = unknown;
+    }
     Some(limits)
+}
+
+/// More are kept than can be fetched for at once, so that there is always one that can make room.
+const FEWEST_TENANTS: u32 = 100;
+
+const _: () = assert!(MOST_FLIGHTS < FEWEST_TENANTS as usize);
+
+fn read_tenants(section: &mut Section<'_>) -> Option<(usize, Bucket)> {
+    let default = Limits::default();
+    Some((
+        section.or("kept", default.kept_tenants, |field| {
+            field.count(FEWEST_TENANTS..=10_000)
+        }),
+        bucket(section, "unknown", default.unknown_tenants),
+    ))
 }
 
 fn read_waiting(section: &mut Section<'_>) -> Option<(usize, usize, Duration)> {

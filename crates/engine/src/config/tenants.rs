@@ -104,6 +104,19 @@ impl Template {
         &self.after
     }
 
+    /// The tenants, sorted, if they are listed.
+    pub(crate) fn list(&self) -> Option<&[Box<str>]> {
+        match &self.tenants {
+            Tenants::List(list) => Some(list),
+            Tenants::Pattern(_) => None,
+        }
+    }
+
+    /// The name of a tenant's issuer.
+    pub(crate) fn issuer_of(&self, tenant: &str) -> String {
+        [&*self.before, tenant, &*self.after].concat()
+    }
+
     /// Whether there is such a tenant.
     pub(crate) fn has(&self, tenant: &str) -> bool {
         match &self.tenants {
@@ -199,7 +212,12 @@ const fn is_unreserved(byte: u8) -> bool {
 }
 
 fn is_in(sorted: &[Box<str>], name: &str) -> bool {
-    sorted.binary_search_by(|known| (**known).cmp(name)).is_ok()
+    place_in(sorted, name).is_some()
+}
+
+/// Where a name stands in a sorted list.
+pub(crate) fn place_in(sorted: &[Box<str>], name: &str) -> Option<usize> {
+    sorted.binary_search_by(|known| (**known).cmp(name)).ok()
 }
 
 /// Whether two sorted lists have an item in common. Each item is looked at once.

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use portcullis_policy::Field;
 
+use super::tenants;
+
 /// Where plain http may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Http {
@@ -27,7 +29,17 @@ pub(super) struct Url<'d> {
 /// Reads a URL, reporting what is wrong with it.
 pub(super) fn read<'d>(field: &Field<'d>, http: Http) -> Option<Url<'d>> {
     let text = field.non_empty_text()?;
-    match parse(text, http) {
+    or_report(field, parse(text, http))
+}
+
+/// As [`read`], of a URL that may have places for a tenant.
+pub(super) fn read_template<'d>(field: &Field<'d>, http: Http) -> Option<Url<'d>> {
+    let text = field.non_empty_text()?;
+    or_report(field, parse_template(text, http))
+}
+
+fn or_report<'d>(field: &Field<'_>, parsed: Result<Url<'d>, Wrong>) -> Option<Url<'d>> {
+    match parsed {
         Ok(url) => Some(url),
         Err(wrong) => {
             wrong.report(field);
@@ -104,8 +116,7 @@ pub(super) fn parse(text: &str, http: Http) -> Result<Url<'_>, Wrong> {
         Some(("http", rest)) => ("http", rest),
         _ => return Err(FORM),
     };
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, target) = rest.split_at_checked(end).ok_or(FORM)?;
+    let (authority, target) = split_authority(rest).ok_or(FORM)?;
     if authority.contains('@') {
         return Err(Wrong::Form(
             "holds user information (`@`); credentials do not belong in a URL",
@@ -115,17 +126,57 @@ pub(super) fn parse(text: &str, http: Http) -> Result<Url<'_>, Wrong> {
     if scheme == "http" && http == Http::Loopback && !is_loopback(host) {
         return Err(Wrong::PlainHttp);
     }
-    let target = if target.starts_with('/') {
-        target.to_owned()
-    } else {
-        format!("/{target}")
-    };
     Ok(Url {
         scheme,
         authority,
         has_query: target.contains('?'),
-        target,
+        target: with_slash(target),
     })
+}
+
+/// Reads a URL that may have places for a tenant: whole segments of its path, so that no tenant makes a dot segment of one, or
+/// anything in its query. They stay in [`Url::target`].
+pub(super) fn parse_template(text: &str, http: Http) -> Result<Url<'_>, Wrong> {
+    if !cfg!(feature = "tenants") || !text.contains(tenants::PLACE) {
+        return parse(text, http);
+    }
+    const PLACES: Wrong = Wrong::Form(
+        "has `{tenant}` as one whole segment of the path, or in the query, such as https://login.example.com/{tenant}/keys",
+    );
+    // Any tenant does: none has a character that a URL cannot have.
+    let sample = text.replace(tenants::PLACE, "tenant");
+    let Url {
+        scheme, has_query, ..
+    } = parse(&sample, http)?;
+    let (_, rest) = text.split_once("://").ok_or(PLACES)?;
+    let (authority, target) = split_authority(rest).ok_or(PLACES)?;
+    let path = target.split('?').next().unwrap_or_default();
+    let mut segments = path.split('/');
+    if authority.contains(tenants::PLACE)
+        || segments.any(|part| part.contains(tenants::PLACE) && part != tenants::PLACE)
+    {
+        return Err(PLACES);
+    }
+    Ok(Url {
+        scheme,
+        authority,
+        target: with_slash(target),
+        has_query,
+    })
+}
+
+/// Host and port, and what stands behind them.
+fn split_authority(rest: &str) -> Option<(&str, &str)> {
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    rest.split_at_checked(end)
+}
+
+fn with_slash(target: &str) -> String {
+    if target.starts_with('/') {
+        target.to_owned()
+    } else {
+        format!("/{target}")
+    }
 }
 
 /// The host of `host[:port]`, brackets of an IPv6 address removed; `None` if either is malformed.

@@ -10,13 +10,16 @@ use super::{Guard, Work};
 use crate::call::{Call, FlightId, Outgoing, Reply, WaiterId};
 use crate::config::{Target, Undiscovered};
 use crate::credential::trim;
-use crate::keys::{Feed, Route};
+use crate::keys::{Feed, Gone, IssuerKeys, Route};
 use crate::metrics::Count;
 use crate::time::UnixTime;
 use crate::waiting::{FeedId, Flight, Hop, Want};
 
 /// How much longer than the host the guard waits for a reply before it gives a flight up.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// How many issuers a tick looks at at most; the others come with the next.
+const MOST_SEEN: usize = 2048;
 
 /// How many key sets a tick looks for in shared data at most: a big one takes a few hundred microseconds.
 const MOST_LOOKS: usize = 8;
@@ -35,8 +38,8 @@ impl Guard {
 
     /// Starts a fetch of one of an issuer's key sets. `None` if it stands in the document.
     pub(super) fn start_fetch(&mut self, feed: FeedId, now: UnixTime) -> Option<(FlightId, Call)> {
-        let keys = self.feed(feed)?;
-        let (hop, target) = match keys.route(now)? {
+        let keys = self.keys.get(feed.issuer)?;
+        let (hop, target) = match keys.route(feed.feed, now)? {
             Route::Metadata(target) => (Hop::Metadata, target),
             Route::Keys(target) => (Hop::Keys, target),
         };
@@ -94,13 +97,25 @@ impl Guard {
         } else {
             usize::MAX
         };
-        let (first, count) = (self.next_due, self.keys.len());
-        for step in 0..count {
-            let issuer = first.saturating_add(step).checked_rem(count).unwrap_or(0);
+        let (first, mut at, mut came_round) = (self.next_due, self.next_due, false);
+        for _ in 0..MOST_SEEN {
+            let issuer = match self.keys.first_from(at) {
+                Some(issuer) if came_round && issuer >= first => return calls,
+                Some(issuer) => issuer,
+                None if came_round => return calls,
+                None => {
+                    (at, came_round) = (0, true);
+                    continue;
+                }
+            };
+            at = issuer.saturating_add(1);
             for feed in self.due_of(issuer, now) {
                 if !self.flights.has_room_ahead() || calls.len() >= most || looks == 0 {
                     self.next_due = issuer;
                     return calls;
+                }
+                if self.give_up_idle(issuer, now) {
+                    break;
                 }
                 looks = looks.saturating_sub(1);
                 if self.look(feed, Want::Fresh, now) != Look::Fetch {
@@ -111,7 +126,29 @@ impl Guard {
                 }
             }
         }
+        self.next_due = at;
         calls
+    }
+
+    /// Gives up the keys of a tenant that no list names, that nothing is fetched for, and whose keys are not worth another
+    /// fetch. Whether it did.
+    fn give_up_idle(&mut self, slot: usize, now: UnixTime) -> bool {
+        if self.flights.has_issuer(slot) {
+            return false;
+        }
+        let gone = self.keys.give_up_idle(slot, now);
+        let given_up = gone.is_some();
+        self.forget(gone);
+        given_up
+    }
+
+    /// Forgets what is known elsewhere of keys that were given up.
+    pub(super) fn forget(&mut self, gone: Option<Gone>) {
+        let Some(gone) = gone else {
+            return;
+        };
+        gone.keys.all().for_each(|key| self.verifier.forget(key));
+        self.forget_places(gone.slot);
     }
 
     /// The key sets of an issuer that a timer should fetch now.
@@ -164,15 +201,20 @@ impl Guard {
             return Work::default();
         };
         let rand = fold(rand);
+        let is_unproven = self.keys.is_unproven(flight.feed.issuer);
+        let denies = is_unproven && says_there_is_none(reply);
         let next = match flight.hop {
-            Hop::Metadata => self.follow_metadata(&flight, now, rand, reply),
+            Hop::Metadata => self.follow_metadata(&flight, now, rand, reply, denies),
             Hop::Keys => {
-                self.load_reply(flight.feed, now, rand, reply);
+                self.load_reply(&flight, now, rand, reply, denies);
                 None
             }
             // No call was made for it here, so this is no reply.
             Hop::Another(_) => None,
         };
+        if next.is_none() && is_unproven {
+            self.note_unproven(flight.feed, denies, now);
+        }
         match next {
             // Who waits for keys waits on. INVARIANT: once, as no metadata leads to metadata.
             Some((next, call)) => {
@@ -196,17 +238,20 @@ impl Guard {
         now: UnixTime,
         rand: u64,
         reply: Reply<'_>,
+        denies: bool,
     ) -> Option<(FlightId, Call)> {
-        let keys = self.keys.get_mut(flight.feed.issuer)?;
+        let keys = self.keys.get(flight.feed.issuer)?;
         let issuer = Rc::clone(keys.issuer());
-        let feed = keys.feed_mut(flight.feed.feed)?;
-        let origin = Rc::clone(feed.origin()?);
+        let origin = Rc::clone(self.feed(flight.feed)?.origin()?);
         let discovery = origin.way.discovery()?;
+        let slot = flight.feed.issuer;
         let located = match body_of(reply, IssuerMetadata::MOST_BYTES) {
             Ok((_, body)) => match discovery.locate(&issuer, body) {
                 Ok(target) => Ok(target),
                 Err(error) => {
-                    self.notices.discovery_refused(&issuer, error);
+                    if let Some(told) = self.keys.tells(slot) {
+                        self.notices.discovery_refused(&told, error);
+                    }
                     Err(match error {
                         Undiscovered::Metadata(_) | Undiscovered::KeySetUri => {
                             Count::MetadataMalformed
@@ -216,13 +261,9 @@ impl Guard {
                     })
                 }
             },
-            Err(why) => {
-                if !feed.is_failing() {
-                    self.notices.fetch_failed(&issuer, flight.hop, why);
-                }
-                Err(Count::MetadataFailed)
-            }
+            Err(why) => Err(self.note_failure(flight, denies, why, Count::MetadataFailed)),
         };
+        let feed = self.feed_mut(flight.feed)?;
         match located {
             Ok(target) => {
                 feed.note_located(target.clone(), now);
@@ -239,7 +280,15 @@ impl Guard {
         }
     }
 
-    fn load_reply(&mut self, feed: FeedId, now: UnixTime, rand: u64, reply: Reply<'_>) {
+    fn load_reply(
+        &mut self,
+        flight: &Flight,
+        now: UnixTime,
+        rand: u64,
+        reply: Reply<'_>,
+        denies: bool,
+    ) {
+        let feed = flight.feed;
         let limits = self.key_set_limits(feed);
         let read = body_of(reply, limits.bytes).and_then(|(headers, body)| {
             match KeySet::parse(body, &limits) {
@@ -251,18 +300,12 @@ impl Guard {
             Ok((set, max_age, body)) => {
                 self.use_set(feed, set, max_age, now, rand);
                 self.metrics.count(Count::KeysLoaded);
+                self.keys.note_loaded(feed.issuer);
                 self.publish(feed, body, max_age, now);
             }
             // INVARIANT: a bad reply changes no key. The last good set serves until it is too old.
             Err(count) => {
-                let issuer = self
-                    .keys
-                    .get(feed.issuer)
-                    .map(|keys| Rc::clone(keys.issuer()));
-                let was_failing = self.feed(feed).is_some_and(Feed::is_failing);
-                if let Some(issuer) = issuer.filter(|_| !was_failing) {
-                    self.notices.fetch_failed(&issuer, Hop::Keys, count);
-                }
+                let count = self.note_failure(flight, denies, count, count);
                 if let Some(feed) = self.feed_mut(feed) {
                     feed.fail(now, rand);
                 }
@@ -270,6 +313,19 @@ impl Guard {
                 self.end_lease(feed, now);
             }
         }
+    }
+
+    /// Tells of a fetch that failed, the first in a row, and gives what to count: `count`, unless it failed because there is no such
+    /// tenant. INVARIANT: that says nothing about the issuer: strangers must not alarm anybody by it.
+    fn note_failure(&mut self, flight: &Flight, denies: bool, why: Count, count: Count) -> Count {
+        if denies {
+            return Count::TenantDenied;
+        }
+        let was_failing = self.feed(flight.feed).is_some_and(Feed::is_failing);
+        if !was_failing && let Some(told) = self.keys.tells(flight.feed.issuer) {
+            self.notices.fetch_failed(&told, flight.hop, why);
+        }
+        count
     }
 
     /// Takes a set into use that was fetched at `fetched`.
@@ -287,10 +343,34 @@ impl Guard {
         let left = keys.load(feed.feed, set, max_age, fetched, rand);
         // In this order: a key that only changed its `kid` is announced again after it was forgotten.
         left.iter().for_each(|key| self.verifier.forget(key));
-        keys.all().for_each(|key| self.verifier.prepare(key));
+        // Nothing is prepared for a tenant that nobody has proven.
+        if !self.keys.is_unproven(feed.issuer) {
+            self.prepare(feed.issuer);
+        }
         // Reading a large set has taken this callback's time; the ticks do the rest.
-        if keys.all().count() <= SMALL_SET {
+        if self.has_few_keys(feed.issuer) {
             self.verifier.advance();
+        }
+    }
+
+    fn has_few_keys(&self, slot: usize) -> bool {
+        let keys = self.keys.get(slot).into_iter().flat_map(IssuerKeys::all);
+        keys.count() <= SMALL_SET
+    }
+
+    /// Announces the keys of an issuer to the verifier.
+    pub(super) fn prepare(&self, slot: usize) {
+        let keys = self.keys.get(slot).into_iter().flat_map(IssuerKeys::all);
+        keys.for_each(|key| self.verifier.prepare(key));
+    }
+
+    /// After a fetch for a tenant that is unproven. INVARIANT: whatever came of it, nothing is fetched for it before a cool-down is
+    /// over, neither for want of keys nor for an unknown `kid`.
+    fn note_unproven(&mut self, feed: FeedId, denies: bool, now: UnixTime) {
+        self.keys.note_denied(feed.issuer, denies);
+        if let Some(feed) = self.feed_mut(feed) {
+            feed.note_forced(now);
+            feed.rest(now);
         }
     }
 
@@ -340,6 +420,17 @@ fn body_of(reply: Reply<'_>, most: usize) -> Result<Body<'_>, Count> {
         } => Ok((headers, body)),
         Reply::Response { .. } => Err(Count::KeysStatus),
     }
+}
+
+/// Whether an issuer says that there is no such tenant. Other statuses (429, 401, 5xx) say nothing about that.
+const fn says_there_is_none(reply: Reply<'_>) -> bool {
+    matches!(
+        reply,
+        Reply::Response {
+            status: 400 | 404 | 410,
+            ..
+        }
+    )
 }
 
 /// The lower half, mixed with the upper.

@@ -113,8 +113,9 @@ impl Guard {
                 return self.judge_tokens(passage, tokens, now, &|| None);
             }
             Err(refusal) => {
-                if need.what == Missing::Newer && !patience.is_fresh() {
-                    // The key that it made us fetch is not there.
+                let guessed = need.what == Missing::Newer || self.keys.is_denied(need.slot);
+                if guessed && !patience.is_fresh() {
+                    // The key that it made us fetch, or the tenant, is not there.
                     self.budget.charge(Self::source_of(&passage), 1, now);
                 }
                 let refusal = refusal.claiming(&need.issuer).about_token(origin);
@@ -209,12 +210,16 @@ impl Guard {
         // INVARIANT: a key set that cools is not found again, so that this ends.
         for _ in 0..MOST_ORIGINS {
             match self.way_to_keys(passage, need, now, patience, bytes)? {
-                (feed, Way::Fetch) => match self.look(feed, need.what.wants(), now) {
-                    Look::Fetch => return Ok(Found::Way(feed, Way::Fetch)),
-                    Look::Follow => return Ok(Found::Way(feed, Way::Follow)),
-                    Look::Taken => return Ok(Found::Keys(feed)),
-                    Look::Cooling => {}
-                },
+                (feed, Way::Fetch) => {
+                    // Before others are asked: that is work too.
+                    self.pay_for_tenant(passage, need.slot, now)?;
+                    match self.look(feed, need.what.wants(), now) {
+                        Look::Fetch => return Ok(Found::Way(feed, Way::Fetch)),
+                        Look::Follow => return Ok(Found::Way(feed, Way::Follow)),
+                        Look::Taken => return Ok(Found::Keys(feed)),
+                        Look::Cooling => {}
+                    }
+                }
                 (feed, way) => return Ok(Found::Way(feed, way)),
             }
         }
@@ -236,6 +241,9 @@ impl Guard {
         let keys = self.keys.get(need.slot).ok_or(Reason::StateMissing)?;
         let retry_after = keys.retry_after(now);
         let without = || match need.what {
+            Missing::All(_) if self.keys.is_denied(need.slot) => {
+                Refusal::because(Reason::IssuerUnknown, "tenant_unknown")
+            }
             Missing::All(NoKeys::NotLoaded) => {
                 Refusal::from(Reason::KeysNotLoaded).retry_after(retry_after)
             }

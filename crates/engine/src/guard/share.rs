@@ -48,6 +48,13 @@ impl Guard {
         self.shared.is_some()
     }
 
+    /// Forgets where the records of an issuer's key sets stand. What stands there ends by itself.
+    pub(super) fn forget_places(&mut self, slot: usize) {
+        if let Some(shared) = &mut self.shared {
+            shared.forget(slot);
+        }
+    }
+
     /// What there is to do before a key set is fetched. With [`Look::Fetch`] other workers know that this one is about to.
     pub(super) fn look(&mut self, feed: FeedId, want: Want, now: UnixTime) -> Look {
         for _ in 0..ATTEMPTS {
@@ -343,11 +350,14 @@ impl Guard {
     }
 
     fn tell_once(&mut self, feed: FeedId, what: &'static str, why: &'static str) {
-        let Some(issuer) = self.keys.get(feed.issuer) else {
+        let Some(shared) = &mut self.shared else {
             return;
         };
-        if self.shared.as_mut().is_some_and(|shared| shared.tells(why)) {
-            self.notices.sharing(issuer.issuer(), what, why);
+        if !shared.has_told(why)
+            && let Some(told) = self.keys.tells(feed.issuer)
+        {
+            shared.note_told(why);
+            self.notices.sharing(&told, what, why);
         }
     }
 }

@@ -33,7 +33,7 @@ pub(super) enum Verification {
 pub(super) struct Need {
     /// Whose keys.
     pub(super) issuer: Rc<str>,
-    /// The place of its keys in the guard.
+    /// The slot of its keys in the guard.
     pub(super) slot: usize,
     pub(super) what: Missing,
 }
@@ -219,7 +219,6 @@ impl Guard {
             anchor: Rc::clone(anchor),
             issuer: name,
             tenant: tenant.map(Box::from),
-            slot: anchor.index,
             algorithm,
             jws,
             claims,
@@ -234,8 +233,15 @@ impl Guard {
         passage: &mut Passage,
         now: UnixTime,
     ) -> Verification {
-        let (issuer, slot) = (Rc::clone(&token.issuer), token.slot);
+        let issuer = Rc::clone(&token.issuer);
         let refuse = |refusal: Refusal| Verification::Bad(refusal.claiming(&issuer));
+        let slot = match self.slot_for(&token, passage, now) {
+            Ok(slot) => slot,
+            Err(refusal) => return refuse(refusal),
+        };
+        if let KeySource::Secrets(secrets) = &Rc::clone(&token.anchor).keys {
+            return self.verify_by_secret(credential, token, slot, secrets, passage, now);
+        }
         let need = |what| {
             Verification::NeedsKeys(Need {
                 issuer: Rc::clone(&issuer),
@@ -243,9 +249,6 @@ impl Guard {
                 what,
             })
         };
-        if let KeySource::Secrets(secrets) = &Rc::clone(&token.anchor).keys {
-            return self.verify_by_secret(credential, token, secrets, passage, now);
-        }
         let Some(keys) = self.keys.get(slot) else {
             return refuse(Reason::StateMissing.into());
         };
@@ -274,11 +277,12 @@ impl Guard {
             return refuse(exhausted.into());
         }
         passage.timed = true;
-        match Identity::verify(token, &living, &*self.verifier, &self.config) {
+        match Identity::verify(token, slot, &living, &*self.verifier, &self.config) {
             Ok(identity) => {
                 self.trace.step("signature", |step| {
                     step.text("result", "good");
                 });
+                self.note_proof(slot, now);
                 self.budget.vouch(source, now);
                 self.remember(credential, Rc::new(identity), now)
             }
@@ -304,6 +308,7 @@ impl Guard {
         &mut self,
         credential: &Credential<'_>,
         token: Unverified<'_>,
+        slot: usize,
         secrets: &Secrets,
         passage: &mut Passage,
         now: UnixTime,
@@ -320,7 +325,7 @@ impl Guard {
             return refuse(exhausted.into());
         }
         passage.timed = true;
-        match Identity::verify_by_secret(token, secrets, &self.config) {
+        match Identity::verify_by_secret(token, slot, secrets, &self.config) {
             Ok(identity) => {
                 self.budget.vouch(source, now);
                 self.remember(credential, Rc::new(identity), now)

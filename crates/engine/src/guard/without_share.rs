@@ -33,6 +33,8 @@ impl Guard {
         false
     }
 
+    pub(super) const fn forget_places(&mut self, _slot: usize) {}
+
     pub(super) const fn look(&mut self, _feed: FeedId, _want: Want, _now: UnixTime) -> Look {
         Look::Fetch
     }

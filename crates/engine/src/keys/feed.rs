@@ -159,6 +159,20 @@ impl Feed {
         }
     }
 
+    /// Ends the lives of all keys.
+    pub(super) fn end_all(&self) {
+        let lives = self.loaded.iter().flat_map(|loaded| &loaded.lives);
+        lives.for_each(|life| life.alive.set(false));
+    }
+
+    /// Lets a cool-down pass before the next fetch.
+    pub(crate) fn rest(&mut self, now: UnixTime) {
+        if let Some(origin) = &self.origin {
+            let until = now.after(origin.timing.cooldown);
+            self.next_fetch = self.next_fetch.map(|at| at.max(until));
+        }
+    }
+
     /// When to fetch next, if ever.
     pub(crate) const fn next_fetch(&self) -> Option<UnixTime> {
         self.next_fetch
@@ -216,15 +230,17 @@ impl Feed {
         self.patience = None;
     }
 
-    /// What to ask for first in a fetch that begins now. `None` for keys from the document.
-    pub(crate) fn route(&self, now: UnixTime) -> Option<Route> {
+    /// What to ask for first in a fetch that begins now, for this tenant, where there are some. `None` for keys from the document.
+    pub(super) fn route(&self, now: UnixTime, tenant: Option<&str>) -> Option<Route> {
         let origin = self.origin.as_ref()?;
         Some(match (&origin.way, &self.located) {
-            (Way::Straight(target), _) => Route::Keys(target.clone()),
+            (Way::Straight(target), _) => Route::Keys(target.of_tenant(tenant)),
             (Way::Discovered(_), Some((target, until))) if now < *until => {
                 Route::Keys(target.clone())
             }
-            (Way::Discovered(discovery), _) => Route::Metadata(discovery.document.clone()),
+            (Way::Discovered(discovery), _) => {
+                Route::Metadata(discovery.document.of_tenant(tenant))
+            }
         })
     }
 

@@ -278,6 +278,45 @@ fn floods(seen: &mut Seen) {
     seen.take(world);
 }
 
+fn tenants(seen: &mut Seen) {
+    let good = key("a", 1);
+    let entry = json!({
+        "issuer": "https://login.example.com/{tenant}", "tenants": {"pattern": "[a-z0-9]{1,8}"},
+        "jwks": {"uri": "https://login.example.com/{tenant}/keys"},
+    });
+    let mut document = document();
+    document["issuers"][0] = with(document["issuers"][0].clone(), entry);
+    let patch = json!({
+        "upstream": {"set": {"x-user": "subject", "x-tenant": null}},
+        "limits": {"tenants": {"kept": 100, "unknown": {"burst": 1, "per_minute": 1}}},
+    });
+    let mut world = World::new(&with(document, patch));
+    for n in 0..=100 {
+        let issuer = format!("https://login.example.com/t{n}");
+        let token = good.sign(&with(world.claims(), json!({"iss": issuer})));
+        world.send(&get("/any").bearer(&token)).waits();
+        world.answer_keys(&[&good]);
+    }
+    for name in ["x", "y"] {
+        let issuer = format!("https://login.example.com/{name}");
+        let token = good.sign(&with(world.claims(), json!({"iss": issuer})));
+        let ask = get("/any").bearer(&token).from("203.0.113.1:1");
+        world.send(&ask);
+        while !world.calls.is_empty() {
+            world.answer(Reply::Response {
+                status: 404,
+                headers: &[],
+                body: b"",
+            });
+        }
+    }
+    // Strangers and those who showed a good token do not share.
+    let issuer = "https://login.example.com/z";
+    let token = good.sign(&with(world.claims(), json!({"iss": issuer})));
+    world.send(&get("/any").bearer(&token).from("203.0.113.2:1"));
+    seen.take(world);
+}
+
 fn logins(seen: &mut Seen) {
     let good = key("a", 1);
     let routes =
@@ -312,7 +351,7 @@ fn pages(seen: &mut Seen) {
 fn every_reason_and_count_can_happen() {
     let mut seen = Seen::default();
     for story in [
-        heads, tokens, issuers, migration, keys, discovery, sharing, floods, logins, pages,
+        heads, tokens, issuers, migration, keys, discovery, sharing, floods, tenants, logins, pages,
     ] {
         story(&mut seen);
     }

@@ -20,7 +20,8 @@ mod clock;
     feature = "answers",
     feature = "conditions",
     feature = "discovery",
-    feature = "shared"
+    feature = "shared",
+    feature = "tenants"
 ))]
 mod complete;
 mod config;
@@ -42,6 +43,8 @@ mod shadow;
 mod sharing;
 #[cfg(feature = "answers")]
 mod telling;
+#[cfg(feature = "tenants")]
+mod tenant_keys;
 #[cfg(feature = "tenants")]
 mod tenants;
 mod tokens;

@@ -1,0 +1,82 @@
+//! Tenants that no list names: whose keys a token gets, what fetching them costs, and what proves one.
+
+use super::Guard;
+use crate::identity::Unverified;
+use crate::metrics::Count;
+use crate::paused::Passage;
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+use crate::time::UnixTime;
+
+impl Guard {
+    /// The slot of the keys that may have signed a token. A tenant that nobody has named before gets one, if its source may name one.
+    ///
+    /// # Errors
+    /// Too many tenants were named that nobody has proven.
+    pub(super) fn slot_for(
+        &mut self,
+        token: &Unverified<'_>,
+        passage: &Passage,
+        now: UnixTime,
+    ) -> Result<usize, Refusal> {
+        let tenant = token.tenant.as_deref();
+        if let Some(slot) = self.keys.slot_of(&token.anchor, tenant, &token.issuer) {
+            return Ok(slot);
+        }
+        if !cfg!(feature = "tenants") {
+            return Err(Reason::StateMissing.into());
+        }
+        // Nothing is made for a tenant that cannot be fetched for.
+        let source = Self::source_of(passage);
+        self.budget.check(source, now)?;
+        self.budget.check_tenant(source, now)?;
+        let flights = &self.flights;
+        let admitted = self.keys.admit(
+            &token.anchor,
+            tenant.ok_or(Reason::StateMissing)?,
+            &token.issuer,
+            |slot| flights.has_issuer(slot),
+        );
+        let (slot, gone) = admitted.ok_or(Reason::StateMissing)?;
+        self.forget(gone);
+        Ok(slot)
+    }
+
+    /// Pays for a fetch, if it is for a tenant that nobody has proven.
+    ///
+    /// INVARIANT: nothing is fetched for such a tenant that was not paid for, so that inventing names costs its issuer no more than
+    /// `limits.tenants.unknown` says.
+    pub(super) fn pay_for_tenant(
+        &mut self,
+        passage: &Passage,
+        slot: usize,
+        now: UnixTime,
+    ) -> Result<(), Refusal> {
+        if !self.keys.is_unproven(slot) {
+            return Ok(());
+        }
+        let source = Self::source_of(passage);
+        self.budget.check(source, now)?;
+        self.budget.check_tenant(source, now)?;
+        let paid = self.budget.charge_tenant(source, now);
+        self.keys.note_paid(slot, paid);
+        self.metrics.count(Count::TenantAsked);
+        Ok(())
+    }
+
+    /// Notes a new token whose signature a key of this slot made.
+    pub(super) fn note_proof(&mut self, slot: usize, now: UnixTime) {
+        let flights = &self.flights;
+        let proof = self.keys.prove(slot, now, |slot| flights.has_issuer(slot));
+        let Some(proof) = proof else {
+            return;
+        };
+        self.metrics.count(Count::TenantProven);
+        self.budget.refund_tenant(proof.paid, now);
+        if proof.gone.is_some() {
+            self.metrics.count(Count::TenantEvicted);
+        }
+        self.forget(proof.gone);
+        self.prepare(slot);
+    }
+}

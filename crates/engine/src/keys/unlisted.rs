@@ -1,0 +1,217 @@
+//! The keys of tenants that no list names: fetched when a token names one, and given up when nobody uses them.
+//!
+//! Anybody can name a tenant. INVARIANT: so a tenant is unproven until a token of it was verified. Of those there are few, and they
+//! make room for each other only: who invents names pushes out invented names. One that is proven makes room for no other but
+//! one that is proven too.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::IssuerKeys;
+use crate::budget::Paid;
+use crate::time::UnixTime;
+use crate::waiting::MOST_FLIGHTS;
+
+/// Most tenants whose keys are here though no token of them was verified yet.
+const MOST_UNPROVEN: usize = 64;
+
+// One that is fetched for is not pushed out, so there must be others.
+const _: () = assert!(MOST_UNPROVEN > MOST_FLIGHTS);
+
+/// A tenant of which no token was new for so long is given up when its keys should be fetched anew.
+const IDLE: Duration = Duration::from_secs(60 * 60);
+
+/// The tenants whose keys are here.
+#[derive(Debug)]
+pub(super) struct Unlisted {
+    /// The slot of the next.
+    next: usize,
+    /// Slots by issuer.
+    slots: BTreeMap<Rc<str>, usize>,
+    tenants: BTreeMap<usize, Tenant>,
+    /// The slots of those that are not proven, in the order in which they came.
+    unproven: VecDeque<usize>,
+    /// Most that are proven.
+    most: usize,
+    /// A failed fetch for one that is unproven was told, and no keys have come since.
+    has_told: bool,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    /// The issuer as its entry writes it, for the log.
+    entry: Rc<str>,
+    keys: IssuerKeys,
+    /// When a token of it was last new and good.
+    useful: Option<UnixTime>,
+    /// Its issuer says that there is no such tenant.
+    is_denied: bool,
+    /// Fetches that were paid for before it was proven.
+    paid: Paid,
+}
+
+/// A tenant that was given up: what is known of its keys elsewhere has to be forgotten.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub(crate) slot: usize,
+    pub(crate) keys: IssuerKeys,
+}
+
+/// What follows from a good token of a tenant that was unproven.
+#[derive(Debug)]
+pub(crate) struct Proof {
+    /// What its fetches had cost.
+    pub(crate) paid: Paid,
+    /// The tenant that made room for it.
+    pub(crate) gone: Option<Gone>,
+}
+
+impl Unlisted {
+    /// `first`: where its slots begin. `most`: how many proven tenants there are at most.
+    pub(super) const fn new(first: usize, most: usize) -> Self {
+        Self {
+            next: first,
+            slots: BTreeMap::new(),
+            tenants: BTreeMap::new(),
+            unproven: VecDeque::new(),
+            most,
+            has_told: false,
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.tenants.len()
+    }
+
+    pub(super) fn slot_of(&self, issuer: &str) -> Option<usize> {
+        self.slots.get(issuer).copied()
+    }
+
+    pub(super) fn get(&self, slot: usize) -> Option<&IssuerKeys> {
+        Some(&self.tenants.get(&slot)?.keys)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut IssuerKeys> {
+        Some(&mut self.tenants.get_mut(&slot)?.keys)
+    }
+
+    pub(super) fn first_from(&self, slot: usize) -> Option<usize> {
+        let mut rest = self
+            .tenants
+            .range((Bound::Included(slot), Bound::Unbounded));
+        rest.next().map(|(slot, _)| *slot)
+    }
+
+    /// Takes a tenant in, and gives its slot and the unproven one that made room.
+    pub(super) fn admit(
+        &mut self,
+        entry: Rc<str>,
+        keys: IssuerKeys,
+        is_busy: impl Fn(usize) -> bool,
+    ) -> Option<(usize, Option<Gone>)> {
+        let slot = self.next;
+        self.next = slot.checked_add(1)?;
+        let gone = if self.unproven.len() < MOST_UNPROVEN {
+            None
+        } else {
+            let oldest = self.unproven.iter().copied().find(|slot| !is_busy(*slot))?;
+            self.give_up(oldest)
+        };
+        self.slots.insert(Rc::clone(keys.issuer()), slot);
+        self.unproven.push_back(slot);
+        let tenant = Tenant {
+            entry,
+            keys,
+            useful: None,
+            is_denied: false,
+            paid: Paid::default(),
+        };
+        self.tenants.insert(slot, tenant);
+        Some((slot, gone))
+    }
+
+    pub(super) fn is_unproven(&self, slot: usize) -> bool {
+        self.unproven.contains(&slot)
+    }
+
+    pub(super) fn tells(&mut self, slot: usize) -> Option<Rc<str>> {
+        let tells = !self.is_unproven(slot) || !std::mem::replace(&mut self.has_told, true);
+        let tenant = self.tenants.get(&slot).filter(|_| tells)?;
+        Some(Rc::clone(&tenant.entry))
+    }
+
+    pub(super) const fn note_loaded(&mut self) {
+        self.has_told = false;
+    }
+
+    /// Notes that a fetch for an unproven tenant was paid for.
+    pub(super) fn note_paid(&mut self, slot: usize, paid: Paid) {
+        if let Some(tenant) = self.tenants.get_mut(&slot) {
+            tenant.paid = tenant.paid.and(paid);
+        }
+    }
+
+    /// Notes what the issuer said about whether there is such a tenant.
+    pub(super) fn note_denied(&mut self, slot: usize, is_denied: bool) {
+        if let Some(tenant) = self.tenants.get_mut(&slot) {
+            tenant.is_denied = is_denied;
+        }
+    }
+
+    /// Whether the issuer of an unproven tenant says that there is none.
+    pub(super) fn is_denied(&self, slot: usize) -> bool {
+        self.is_unproven(slot) && self.tenants.get(&slot).is_some_and(|one| one.is_denied)
+    }
+
+    /// Notes a new token of the tenant whose signature is good. What follows, if it is the first one.
+    pub(super) fn prove(
+        &mut self,
+        slot: usize,
+        now: UnixTime,
+        is_busy: impl Fn(usize) -> bool,
+    ) -> Option<Proof> {
+        let tenant = self.tenants.get_mut(&slot)?;
+        tenant.useful = Some(now);
+        let paid = std::mem::take(&mut tenant.paid);
+        let place = self.unproven.iter().position(|known| *known == slot)?;
+        let proven = self.tenants.len().saturating_sub(self.unproven.len());
+        let gone = if proven < self.most {
+            None
+        } else {
+            let others = self
+                .tenants
+                .iter()
+                .filter(|(other, _)| !self.unproven.contains(other) && !is_busy(**other));
+            let (other, _) = others.min_by_key(|(_, tenant)| tenant.useful)?;
+            self.give_up(*other)
+        };
+        self.unproven.remove(place);
+        Some(Proof { paid, gone })
+    }
+
+    /// Whether the keys of this tenant are not worth another fetch: no token of it was verified lately, and no cached one lives by keys
+    /// that could only not be renewed.
+    pub(super) fn is_idle(&self, slot: usize, now: UnixTime) -> bool {
+        self.tenants.get(&slot).is_some_and(|tenant| {
+            let useful = tenant.useful.is_some_and(|at| now.since(at) < IDLE);
+            let feeds = tenant.keys.feeds();
+            let lives = tenant.useful.is_some()
+                && feeds
+                    .iter()
+                    .any(|feed| feed.is_failing() && feed.usable(now).is_ok());
+            !useful && !lives
+        })
+    }
+
+    /// INVARIANT: a token dies with its key, and the keys of a tenant with their place here.
+    pub(super) fn give_up(&mut self, slot: usize) -> Option<Gone> {
+        let Tenant { keys, .. } = self.tenants.remove(&slot)?;
+        self.slots.remove(keys.issuer());
+        self.unproven.retain(|known| *known != slot);
+        keys.end();
+        Some(Gone { slot, keys })
+    }
+}
