@@ -5,8 +5,7 @@
 
 mod record;
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::config::Sharing;
@@ -30,8 +29,8 @@ pub(crate) struct Shared {
     store: Box<dyn SharedStore>,
     /// What this guard signs its leases with. Never zero.
     holder: u64,
-    /// Of each key set, once it was asked for.
-    known: BTreeMap<(usize, usize), Places>,
+    /// Of each key set, once it was asked for; sorted.
+    known: Vec<((usize, usize), Places)>,
     /// What was told in the log: each thing once.
     told: BTreeSet<&'static str>,
 }
@@ -81,7 +80,7 @@ impl Shared {
         Self {
             store,
             holder: u64::from_be_bytes(holder).max(1),
-            known: BTreeMap::new(),
+            known: Vec::new(),
             told: BTreeSet::new(),
         }
     }
@@ -102,7 +101,7 @@ impl Shared {
 
     /// Forgets the key sets of an issuer, by its slot.
     pub(crate) fn forget(&mut self, slot: usize) {
-        self.known.retain(|(issuer, _), _| *issuer != slot);
+        self.known.retain(|((issuer, _), _)| *issuer != slot);
     }
 
     /// Finds the record of a key set. `describe` says what tells it from all others; asked once.
@@ -116,15 +115,19 @@ impl Shared {
         now: UnixTime,
         describe: impl FnOnce() -> Vec<u8>,
     ) -> Result<Spot, NoSpot> {
-        let known = match self.known.entry((feed.issuer, feed.feed)) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
+        let wanted = (feed.issuer, feed.feed);
+        let known = self
+            .known
+            .binary_search_by_key(&wanted, |(known, _)| *known);
+        let Places { identity, places } = match known {
+            Ok(place) => self.known.get(place).ok_or(NoSpot::NoStore)?.1,
+            Err(place) => {
                 // INVARIANT: what cannot be told from other key sets is not shared.
                 let places = Places::of(keys, &describe()).ok_or(NoSpot::NoStore)?;
-                unknown.insert(places)
+                self.known.insert(place, (wanted, places));
+                places
             }
         };
-        let Places { identity, places } = *known;
         for place in places {
             let name = name_of(place);
             let seal = Seal {
