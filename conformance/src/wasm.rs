@@ -226,8 +226,8 @@ impl Host for Wasm {
             return Ok(());
         };
         ensure!(
-            path.is_none_or(|path| callout.path() == Some(path)),
-            "the fetch is for {:?}",
+            path.is_none_or(|path| callout.path() == path),
+            "the fetch is for {}",
             callout.path()
         );
         let mut answered = vec![callout.token];

@@ -85,6 +85,8 @@ pub struct Guard {
     /// Whose keys a tick looks at first.
     next_due: usize,
     notices: Notices,
+    /// A key set was taken into use in this callback: there is no time for tables.
+    is_spent: bool,
     /// Where workers share key sets, if they do.
     #[cfg(feature = "shared")]
     shared: Option<Shared>,
@@ -111,6 +113,7 @@ impl Guard {
             keys,
             next_due: 0,
             notices: Notices::default(),
+            is_spent: false,
             #[cfg(feature = "shared")]
             shared: None,
             route_names: config
@@ -171,7 +174,8 @@ impl Guard {
     /// timers call it with every request, it is cheap.
     pub fn tick(&mut self, now: UnixTime, rand: u128) -> Work {
         let now = self.clock.read_or_last(now);
-        self.verifier.advance();
+        self.is_spent = false;
+        self.begin_shared();
         let Work {
             mut calls,
             mut woken,
@@ -179,6 +183,9 @@ impl Guard {
         woken.extend(self.give_up_flights(now, rand));
         woken.extend(self.give_up_waiters(now));
         calls.extend(self.fetch_due(now, usize::MAX));
+        if !self.is_spent {
+            self.verifier.advance();
+        }
         Work { calls, woken }
     }
 

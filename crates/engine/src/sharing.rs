@@ -5,6 +5,7 @@
 
 mod record;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     holder: u64,
     /// Of each key set, once it was asked for; sorted.
     known: Vec<((usize, usize), Places)>,
+    /// Bytes that were read and written in this callback.
+    bytes: Cell<usize>,
     /// What was told in the log: each thing once.
     told: BTreeSet<&'static str>,
 }
@@ -81,6 +84,7 @@ impl Shared {
             store,
             holder: u64::from_be_bytes(holder).max(1),
             known: Vec::new(),
+            bytes: Cell::new(0),
             told: BTreeSet::new(),
         }
     }
@@ -88,6 +92,20 @@ impl Shared {
     /// The name of this guard among workers.
     pub(crate) const fn holder(&self) -> u64 {
         self.holder
+    }
+
+    /// Bytes that were read and written since [`Shared::begin`].
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    /// Counts anew.
+    pub(crate) fn begin(&self) {
+        self.bytes.set(0);
+    }
+
+    fn count(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_add(bytes));
     }
 
     /// Whether this was told before.
@@ -138,7 +156,10 @@ impl Shared {
                 Found::NoStore => return Err(NoSpot::NoStore),
                 Found::Nothing => (Version::Absent, None),
                 Found::Unreadable => (Version::Any, Some(Err(Flaw::Malformed))),
-                Found::Value(bytes, version) => (Version::Is(version), Some(seal.open(&bytes))),
+                Found::Value(bytes, version) => {
+                    self.count(bytes.len());
+                    (Version::Is(version), Some(seal.open(&bytes)))
+                }
             };
             let (record, fault) = match opened {
                 None => (Record::default(), None),
@@ -176,6 +197,7 @@ impl Shared {
             place: &spot.name,
         };
         let bytes = seal.close(&spot.identity, record)?;
+        self.count(bytes.len());
         Some(self.store.write(&spot.name, &bytes, spot.version))
     }
 }

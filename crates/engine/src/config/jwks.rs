@@ -173,6 +173,10 @@ fn read_target(
 ) -> Option<Target> {
     let cluster = cluster.non_empty_text();
     let has_place = matches!(uri.value(), Value::Text(text) if text.contains(tenants::PLACE));
+    if has_place && has_tenants && !cfg!(feature = "tenants") {
+        // Such an issuer was refused.
+        return None;
+    }
     if has_place && !has_tenants {
         uri.problem_with_help(
             "has a place for a tenant, and the issuer has none",

@@ -18,6 +18,10 @@ use crate::waiting::{FeedId, Flight, Hop, Want};
 /// How much longer than the host the guard waits for a reply before it gives a flight up.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
+/// How many bytes of shared data a tick reads and writes before it leaves the rest to the next: each is MACed, and what is taken is
+/// parsed.
+const MOST_SHARED: usize = 24 << 10;
+
 /// How many issuers a tick looks at at most; the others come with the next.
 const MOST_SEEN: usize = 2048;
 
@@ -110,7 +114,8 @@ impl Guard {
             };
             at = issuer.saturating_add(1);
             for feed in self.due_of(issuer, now) {
-                if !self.flights.has_room_ahead() || calls.len() >= most || looks == 0 {
+                let spent = looks == 0 || self.shared_bytes() > MOST_SHARED;
+                if !self.flights.has_room_ahead() || calls.len() >= most || spent {
                     self.next_due = issuer;
                     return calls;
                 }
@@ -168,6 +173,10 @@ impl Guard {
     pub(super) fn follow_others(&mut self, now: UnixTime) -> Work {
         let mut work = Work::default();
         for (id, feed, want) in self.flights.of_others() {
+            // Those that are left out have their turn when others have ended, which takes half of what a request waits at most.
+            if self.shared_bytes() > MOST_SHARED {
+                break;
+            }
             match self.look(feed, want, now) {
                 Look::Follow => continue,
                 Look::Taken | Look::Cooling => {}
@@ -224,10 +233,15 @@ impl Guard {
                     woken: Vec::new(),
                 }
             }
-            None => Work {
-                calls: Vec::new(),
-                woken: self.wake(id),
-            },
+            None => {
+                let woken = self.wake(id);
+                // INVARIANT: a large set is read, or requests go on, or tables are made; not all of it in one callback.
+                if woken.is_empty() && self.has_few_keys(flight.feed.issuer) {
+                    self.verifier.advance();
+                }
+                let calls = Vec::new();
+                Work { calls, woken }
+            }
         }
     }
 
@@ -347,10 +361,7 @@ impl Guard {
         if !self.keys.is_unproven(feed.issuer) {
             self.prepare(feed.issuer);
         }
-        // Reading a large set has taken this callback's time; the ticks do the rest.
-        if self.has_few_keys(feed.issuer) {
-            self.verifier.advance();
-        }
+        self.is_spent = true;
     }
 
     fn has_few_keys(&self, slot: usize) -> bool {

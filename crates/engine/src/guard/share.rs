@@ -48,6 +48,18 @@ impl Guard {
         self.shared.is_some()
     }
 
+    /// How many bytes were read and written since [`Guard::begin_shared`].
+    pub(super) fn shared_bytes(&self) -> usize {
+        self.shared.as_ref().map_or(0, Shared::bytes)
+    }
+
+    /// Counts anew.
+    pub(super) fn begin_shared(&self) {
+        if let Some(shared) = &self.shared {
+            shared.begin();
+        }
+    }
+
     /// Forgets where the records of an issuer's key sets stand. What stands there ends by itself.
     pub(super) fn forget_places(&mut self, slot: usize) {
         if let Some(shared) = &mut self.shared {

@@ -33,6 +33,12 @@ impl Guard {
         false
     }
 
+    pub(super) const fn shared_bytes(&self) -> usize {
+        0
+    }
+
+    pub(super) const fn begin_shared(&self) {}
+
     pub(super) const fn forget_places(&mut self, _slot: usize) {}
 
     pub(super) const fn look(&mut self, _feed: FeedId, _want: Want, _now: UnixTime) -> Look {

@@ -30,7 +30,7 @@ pub(super) struct Unlisted {
     /// Slots by issuer, sorted.
     slots: Vec<(Rc<str>, usize)>,
     /// Sorted by slot.
-    tenants: Vec<Box<Tenant>>,
+    tenants: Vec<Tenant>,
     /// The slots of those that are not proven, in the order in which they came.
     unproven: Vec<usize>,
     /// Most that are proven.
@@ -103,12 +103,12 @@ impl Unlisted {
     }
 
     fn tenant(&self, slot: usize) -> Option<&Tenant> {
-        self.tenants.get(self.place(slot).ok()?).map(|one| &**one)
+        self.tenants.get(self.place(slot).ok()?)
     }
 
     fn tenant_mut(&mut self, slot: usize) -> Option<&mut Tenant> {
         let place = self.place(slot).ok()?;
-        self.tenants.get_mut(place).map(|one| &mut **one)
+        self.tenants.get_mut(place)
     }
 
     pub(super) fn get(&self, slot: usize) -> Option<&IssuerKeys> {
@@ -152,7 +152,7 @@ impl Unlisted {
             paid: Paid::default(),
         };
         // Slots only grow.
-        self.tenants.push(Box::new(tenant));
+        self.tenants.push(tenant);
         Some((slot, gone))
     }
 
@@ -232,7 +232,7 @@ impl Unlisted {
     /// INVARIANT: a token dies with its key, and the keys of a tenant with their place here.
     pub(super) fn give_up(&mut self, slot: usize) -> Option<Gone> {
         let place = self.place(slot).ok()?;
-        let Tenant { keys, .. } = *self.tenants.remove(place);
+        let Tenant { keys, .. } = self.tenants.remove(place);
         if let Ok(place) = self.place_of(keys.issuer()) {
             self.slots.remove(place);
         }
