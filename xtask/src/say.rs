@@ -4,6 +4,7 @@
 //! and then every twenty, so that a log stays readable and a stuck step is seen for what it is.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long something may stay silent.
@@ -12,6 +13,14 @@ const QUIET: Duration = Duration::from_secs(2);
 const PLAIN_INTERVAL: Duration = Duration::from_secs(20);
 /// The live line must not wrap, or it could not be rewritten.
 const LINE: usize = 96;
+
+/// Several steps run at once: none has the terminal's last line for itself.
+static SHARED: AtomicBool = AtomicBool::new(false);
+
+/// Says whether several steps run at once from now on: each then tells how it goes on in lines of its own.
+pub(crate) fn share_the_line(shared: bool) {
+    SHARED.store(shared, Ordering::Relaxed);
+}
 
 /// A heading: one stage of a longer command.
 pub(crate) fn heading(text: &str) {
@@ -55,7 +64,9 @@ pub(crate) struct Step {
 impl Step {
     /// Starts the clock; nothing is printed yet.
     pub(crate) fn start(what: &str) -> Self {
-        let live = std::io::stdout().is_terminal() && std::env::var_os("CI").is_none();
+        let live = std::io::stdout().is_terminal()
+            && std::env::var_os("CI").is_none()
+            && !SHARED.load(Ordering::Relaxed);
         Self {
             what: what.to_owned(),
             start: Instant::now(),

@@ -29,6 +29,14 @@ pub(crate) struct Mutation {
 }
 
 impl Mutation {
+    /// The folders of the packages that it changes.
+    pub(crate) fn crates(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let files = text.lines().filter_map(|line| line.strip_prefix("+++ b/"));
+        let folder = |file: &str| file.split("/src/").next().map(str::to_owned);
+        files.filter_map(folder).collect()
+    }
+
     /// Reads a patch file's header.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file)?;
