@@ -84,6 +84,7 @@ pub const REASONS: &[(&str, Tells)] = &[
     // Not judged.
     ("too_many_failures_from_source", Nothing),
     ("too_many_failures", Nothing),
+    ("too_many_unknown_tenants", Nothing),
     ("keys_not_loaded", Nothing),
     ("keys_too_old", Nothing),
     ("waiting_full", Nothing),

@@ -82,7 +82,7 @@ impl Unlisted {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, feature = "tenants"))]
     pub(super) fn len(&self) -> usize {
         self.tenants.len()
     }
