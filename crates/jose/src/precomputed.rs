@@ -18,9 +18,7 @@ use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
 use crate::hash::Hash;
 use crate::public_key::{Material, PublicKey};
-#[cfg(feature = "more-algorithms")]
-use crate::verify::verify_ml_dsa;
-use crate::verify::{Verifier, verify_ecdsa, verify_ed25519};
+use crate::verify::{Verifier, verify_by_crate};
 use tables::{Table, Tables, Whose};
 
 /// About how long one [`Verifier::advance`] works at most, in nanoseconds. No single step is longer.
@@ -128,10 +126,14 @@ impl Verifier for Precomputed {
         signature: &[u8],
     ) -> Result<(), SignatureError> {
         key.check_form(algorithm, signature)?;
+        if let Material::Rsa { key, .. } = &key.material {
+            let key = key.get().ok_or(SignatureError::KeyMismatch)?;
+            return verdict(rsa::verify(key, algorithm, signing_input, signature));
+        }
         if let Some(is_good) = self.verify_by_table(key, algorithm, signing_input, signature) {
             return verdict(is_good);
         }
-        verify_without_table(key, algorithm, signing_input, signature)?;
+        verify_by_crate(key, algorithm, signing_input, signature)?;
         if let Ok(mut tables) = self.tables.try_borrow_mut() {
             tables.plan_used(key);
         }
@@ -168,28 +170,6 @@ impl fmt::Debug for Precomputed {
         f.debug_struct("Precomputed")
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()
-    }
-}
-
-fn verify_without_table(
-    key: &PublicKey,
-    algorithm: Algorithm,
-    signing_input: &[u8],
-    signature: &[u8],
-) -> Result<(), SignatureError> {
-    match &key.material {
-        Material::Rsa { key, .. } => {
-            let key = key.get().ok_or(SignatureError::KeyMismatch)?;
-            verdict(rsa::verify(key, algorithm, signing_input, signature))
-        }
-        Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        #[cfg(feature = "more-algorithms")]
-        Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        #[cfg(feature = "more-algorithms")]
-        Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-        Material::Ed25519(key) => verify_ed25519(key, signing_input, signature),
-        #[cfg(feature = "more-algorithms")]
-        Material::MlDsa(key) => verify_ml_dsa(key, signing_input, signature),
     }
 }
 

@@ -14,8 +14,6 @@ use signature::hazmat::PrehashVerifier;
 use crate::algorithm::Algorithm;
 use crate::error::SignatureError;
 use crate::hash::Hash;
-#[cfg(feature = "more-algorithms")]
-use crate::ml_dsa::MlDsaKey;
 use crate::public_key::{Material, PublicKey};
 
 /// Something that can check a signature: [`Software`], or a host's own crypto, which takes the key as
@@ -68,14 +66,7 @@ impl Verifier for Software {
                 let key = key.get().ok_or(SignatureError::KeyMismatch)?;
                 verify_rsa(key, algorithm, signing_input, signature)
             }
-            Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-            #[cfg(feature = "more-algorithms")]
-            Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-            #[cfg(feature = "more-algorithms")]
-            Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
-            Material::Ed25519(key) => verify_ed25519(key, signing_input, signature),
-            #[cfg(feature = "more-algorithms")]
-            Material::MlDsa(key) => verify_ml_dsa(key, signing_input, signature),
+            _ => verify_by_crate(key, algorithm, signing_input, signature),
         }
     }
 }
@@ -108,33 +99,39 @@ fn verify_rsa(
     .map_err(|_| SignatureError::Invalid)
 }
 
-pub(crate) fn verify_ed25519(
-    key: &ed25519_dalek::VerifyingKey,
+/// Every kind but RSA, by its crate. The signature has the right length.
+pub(crate) fn verify_by_crate(
+    key: &PublicKey,
+    algorithm: Algorithm,
     signing_input: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureError> {
-    let signature =
-        Ed25519Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
-    // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
-    key.verify_strict(signing_input, &signature)
-        .map_err(|_| SignatureError::Invalid)
-}
-
-#[cfg(feature = "more-algorithms")]
-pub(crate) fn verify_ml_dsa(
-    key: &MlDsaKey,
-    signing_input: &[u8],
-    signature: &[u8],
-) -> Result<(), SignatureError> {
-    if key.verify(signing_input, signature) {
-        Ok(())
-    } else {
-        Err(SignatureError::Invalid)
+    match &key.material {
+        Material::Rsa { .. } => Err(SignatureError::KeyMismatch),
+        Material::P256(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P384(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        #[cfg(feature = "more-algorithms")]
+        Material::P521(key) => verify_ecdsa(key, algorithm, signing_input, signature),
+        Material::Ed25519(key) => {
+            let signature =
+                Ed25519Signature::from_slice(signature).map_err(|_| SignatureError::Malformed)?;
+            // Strict: small-order and non-canonical R are refused too, so that all verifiers agree on a token.
+            key.verify_strict(signing_input, &signature)
+                .map_err(|_| SignatureError::Invalid)
+        }
+        #[cfg(feature = "more-algorithms")]
+        Material::MlDsa(key) => {
+            if key.verify(signing_input, signature) {
+                Ok(())
+            } else {
+                Err(SignatureError::Invalid)
+            }
+        }
     }
 }
 
-/// By the curves' own crate.
-pub(crate) fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
+fn verify_ecdsa<C: EcdsaCurve + CurveArithmetic>(
     key: &ecdsa::VerifyingKey<C>,
     algorithm: Algorithm,
     signing_input: &[u8],
