@@ -324,15 +324,20 @@ pub(crate) fn request_headers(context: u32, announced: usize) -> Action {
     });
     // Fail closed: no root context, or its plugin is away.
     decided.unwrap_or_else(|| {
-        let _ = stream.respond(&LocalResponse {
-            status: 503,
-            headers: &[],
-            body: &[],
-            grpc_status: None,
-            details: "portcullis_no_context",
-        });
+        refuse(&stream);
         Action::Pause
     })
+}
+
+/// Answers a request that no plugin decides about.
+fn refuse(stream: &Stream<'_>) {
+    let _ = stream.respond(&LocalResponse {
+        status: 503,
+        headers: &[],
+        body: &[],
+        grpc_status: None,
+        details: "portcullis_no_context",
+    });
 }
 
 pub(crate) fn call_response(context: u32, token: u32, body_size: usize) {
@@ -346,21 +351,26 @@ pub(crate) fn call_response(context: u32, token: u32, body_size: usize) {
                 .get(&context)
                 .map(|root| (*root, Some(StreamId(context))))
         });
-        let Some((root, bound_to)) = found.flatten() else {
-            return;
-        };
         let token = CallToken(token);
-        let reply = CallReply {
-            body_size,
-            readable: true,
-            bound_to,
-        };
-        if vm
-            .run(root, context, |plugin, host| {
+        let taken = found.flatten().and_then(|(root, bound_to)| {
+            let reply = CallReply {
+                body_size,
+                readable: true,
+                bound_to,
+            };
+            vm.run(root, context, |plugin, host| {
                 plugin.call_response(host, token, &reply)
             })
-            .is_none()
-        {
+        });
+        if taken.is_some() {
+            return;
+        }
+        // Fail closed: it would go on when this callback ends. What is not known yet is not asked in the middle of another callback.
+        let bound = Some(Host::new(&vm.facts, context, context))
+            .filter(|_| vm.facts.can_wake_others.get() == Some(false));
+        if let Some(stream) = bound.as_ref().and_then(Host::bound_request) {
+            refuse(&stream);
+        } else if let Some((root, _)) = found.flatten() {
             vm.table(|contexts| {
                 if let Some(entry) = contexts.roots.get_mut(&root)
                     && entry.deferred.len() < DEFERRED_REPLIES_LIMIT

@@ -83,6 +83,8 @@ pub struct FakeHost {
     pub configuration: Vec<u8>,
     /// Tick period asked for, in milliseconds.
     pub tick_period: Option<u32>,
+    /// When it was asked for, in nanoseconds: the period begins then.
+    pub tick_period_set: u64,
     /// Streams by id.
     pub streams: BTreeMap<u32, FakeStream>,
     /// Callouts in order.
@@ -101,6 +103,8 @@ pub struct FakeHost {
     pub shared_reads: usize,
     /// Says "ok" to every context and changes nothing, as ngx_wasm and APISIX do.
     pub ignores_effective_context: bool,
+    /// Takes one timer, set outside of a request, and stops the VM over another, as ngx_wasm does.
+    pub timer_traps: bool,
     /// Calls back into the module during `send_local_response`, as a host may.
     pub reenters: Option<fn()>,
     reply: Option<(Vec<Header>, Vec<u8>)>,
@@ -166,7 +170,10 @@ impl FakeHost {
     }
 
     pub(crate) fn on_set_tick_period(&mut self, milliseconds: u32) -> u32 {
+        let allowed = self.tick_period.is_none() && !self.streams.contains_key(&self.current);
+        assert!(allowed || !self.timer_traps, "the host stops the VM");
         self.tick_period = Some(milliseconds);
+        self.tick_period_set = self.now;
         self.status("set_tick_period_milliseconds")
     }
 
@@ -206,6 +213,10 @@ impl FakeHost {
         self.properties_asked = self.properties_asked.saturating_add(1);
         if let Err(failed) = self.failed("get_property") {
             return failed;
+        }
+        if self.ignores_effective_context && !self.streams.contains_key(&self.current) {
+            // ngx_wasm: outside of a request.
+            return Err(HostError::InternalFailure);
         }
         let stream = self.stream("get_property").map_err(HostError::Other)?;
         match path {

@@ -11,7 +11,7 @@ use crate::dispatch::VmFacts;
 use crate::foreign::ForeignFunction;
 use crate::pairs::{self, Pair};
 use crate::shared_data::SharedData;
-use crate::stream::{Entered, StreamId};
+use crate::stream::{Entered, Stream, StreamId};
 use crate::{HostError, sys};
 
 /// A variable of the environment: its name and its value.
@@ -259,6 +259,22 @@ impl<'vm> Host<'vm> {
     pub fn assume(&self, stream: StreamId) {
         if !self.can_wake_others() {
             self.current.set(stream.0);
+        }
+    }
+
+    /// The request that a callout's reply is about, whichever it is, on a host that ignores effective contexts: there it goes on after
+    /// the callback, unless it is answered. `None` elsewhere, and where the reply is about none.
+    ///
+    /// ngx_wasm makes callouts for the root context too, and its process ends over an answer there. It is known by failing to tell
+    /// anything of a request.
+    #[must_use]
+    pub fn bound_request(&self) -> Option<Stream<'_>> {
+        if self.can_wake_others() {
+            return None;
+        }
+        match sys::property(b"request\0path") {
+            Err(HostError::InternalFailure) => None,
+            _ => Some(Stream::new(StreamId(NO_CONTEXT))),
         }
     }
 

@@ -129,6 +129,22 @@ fn without_a_plugin_a_request_is_refused() {
     assert!(!vm.configure(ROOT, "good"));
 }
 
+/// On hosts that ignore effective contexts a request goes on when the callback ends that delivered its callout's reply.
+#[test]
+fn without_a_plugin_a_reply_refuses_the_request_that_it_is_about() {
+    for ignores in [true, false] {
+        let vm = Vm::start(recorder);
+        vm.host(|host| host.ignores_effective_context = ignores);
+        super::VM.with(|vm| vm.facts.can_wake_others(|| !ignores));
+        vm.stream(STREAM, ROOT, &[]);
+        vm.reply(ROOT, 0, &[], b"");
+        vm.bound_reply((ROOT, STREAM), 0, &[], b"");
+        let answers = vm.host(|host| host.streams[&STREAM].responses.clone());
+        let statuses: Vec<u32> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, if ignores { vec![503] } else { vec![] });
+    }
+}
+
 #[test]
 fn callbacks_for_unknown_contexts_and_tokens_are_ignored() {
     let vm = vm();
