@@ -1,5 +1,7 @@
 //! An accepted configuration at work: what each step of the engine means to the host.
 
+mod pace;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -20,13 +22,6 @@ use crate::waiting::Waiting;
 /// How often the engine is asked what is due. Requests that waited too long are given up with this precision.
 pub(crate) const TICK: Duration = Duration::from_millis(500);
 
-/// How often it is asked while requests are woken that did not go on yet.
-const SOON: Duration = Duration::from_millis(5);
-
-/// How many woken requests go on in one callback: each verifies a signature, in 0.15 ms where the host does not. The reply that they
-/// all waited for must not keep the worker from everything else.
-const MOST_RESUMED: usize = 4;
-
 /// How often one request may find, within one callback, that its call can't be made and go on. Once is enough: what
 /// ended so is not tried again within its cool-down. The bound is for the day when that is wrong.
 const STEPS_LIMIT: usize = 4;
@@ -40,8 +35,8 @@ pub(crate) struct Active {
     /// Whom the engine has woken and who was not yet given to it again. Bounded as those are that wait: whoever begins to wait does so
     /// in a callback that lets more than one of these go on.
     woken: VecDeque<WaiterId>,
-    /// The timer runs at [`SOON`] for their sake.
-    hurries: bool,
+    /// The timer runs at [`pace::SOON`] for their sake, and so many go on with each tick.
+    hurries: Option<usize>,
     /// When the engine was last asked what is due.
     ticked: UnixTime,
     manner: Manner,
@@ -80,7 +75,7 @@ impl Active {
             callouts: Callouts::default(),
             waiting: Waiting::default(),
             woken: VecDeque::new(),
-            hurries: false,
+            hurries: None,
             ticked: UnixTime::default(),
             manner,
             carriers: BTreeMap::new(),
@@ -105,7 +100,7 @@ impl Active {
     /// Does what is due.
     pub(crate) fn tick(&mut self, host: &Host<'_>, now: UnixTime, rand: u128) {
         // A timer that hurries is for those who were woken, whatever the clock says.
-        if self.hurries && now >= self.ticked && now.since(self.ticked) < TICK {
+        if self.hurries.is_some() && now >= self.ticked && now.since(self.ticked) < TICK {
             return;
         }
         self.ticked = now;
@@ -220,58 +215,6 @@ impl Active {
     fn cancel(&mut self, stream: StreamId) {
         if let Some(pending) = self.waiting.take_stream(stream) {
             self.guard.cancel(pending);
-        }
-    }
-
-    /// Goes on with whoever was woken, one by one, then carries the counts to the host. Each callback ends with it.
-    pub(crate) fn settle(&mut self, host: &Host<'_>, random: &mut RandomPool, meters: &Meters) {
-        // Without a timer nobody would come back for the rest.
-        let mut left = if self.manner.has_timer {
-            MOST_RESUMED
-        } else {
-            usize::MAX
-        };
-        while left > 0
-            && let Some(waiter) = self.woken.pop_front()
-        {
-            let Some((id, pending)) = self.waiting.take(waiter) else {
-                continue;
-            };
-            left = left.saturating_sub(1);
-            // Without its context nothing can be done for a request; mostly its client has just left.
-            let Ok(stream) = host.enter(id) else {
-                self.guard.cancel(pending);
-                continue;
-            };
-            let now = clock::now(host);
-            // Without random bits its next call would have no name.
-            let (rand, step) = match random.next(host) {
-                Ok(rand) => (rand, self.guard.resume(pending, now, rand)),
-                Err(_) => (0, self.guard.give_up(pending)),
-            };
-            let action = self.proceed(host, &stream, now, rand, step, meters);
-            go_on(host, &stream, meters, now, action);
-        }
-        self.pace(host);
-        for notice in self.guard.drain_notices() {
-            host.log(LogLevel::Warn, &format!("portcullis: {notice}"));
-        }
-        // A host call a counter and request is dear: where there is a timer, it carries the sums.
-        if !self.manner.has_timer {
-            self.count(host, meters, None);
-        }
-    }
-
-    /// Lets the timer hurry while requests that were woken have not gone on. Where it cannot, they go on with every tick and every
-    /// other callback.
-    fn pace(&mut self, host: &Host<'_>) {
-        let hurries = !self.woken.is_empty() && self.manner.has_timer;
-        if hurries == self.hurries {
-            return;
-        }
-        let period = if hurries { SOON } else { TICK };
-        if host.set_tick_period(period).is_ok() {
-            self.hurries = hurries;
         }
     }
 

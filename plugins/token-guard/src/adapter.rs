@@ -268,7 +268,7 @@ impl Plugin for TokenGuard {
         };
         if let Ok(rand) = self.random.next(host) {
             active.tick(host, clock::now(host), rand);
-            active.settle(host, &mut self.random, &self.meters);
+            active.settle_tick(host, &mut self.random, &self.meters);
         }
         active.report(host, &self.meters);
     }
@@ -295,10 +295,13 @@ impl Plugin for TokenGuard {
             }
             return;
         }
-        let Some(active) = &mut self.active else {
-            return;
-        };
-        let Some(open) = active.end_call(token) else {
+        let open = self.active.as_mut().and_then(|it| it.end_call(token));
+        let (Some(active), Some(open)) = (&mut self.active, open) else {
+            // INVARIANT: a VM before this one made the call, and nobody else will decide about its request.
+            if let Some(stream) = host.bound_request() {
+                let now = clock::now(host);
+                refuse(host, &stream, &self.meters, &Reject::state_missing(now, 0));
+            }
             return;
         };
         if let Some(carrier) = open.carrier {

@@ -4,6 +4,7 @@
 mod bound;
 mod chaos;
 mod host_crypto;
+mod pace;
 #[cfg(feature = "shared")]
 mod shared;
 
@@ -574,40 +575,6 @@ fn those_who_wait_too_long_are_answered_by_the_tick() {
         vm.tick(ROOT);
     }
     assert_eq!((status(&vm, ONE), resumed(&vm, ONE)), (Some(503), 0));
-}
-
-#[test]
-fn those_whom_one_reply_woke_go_on_a_few_at_a_time_and_soon() {
-    let vm = configured(&fetched());
-    let streams: Vec<u32> = (100..130).collect();
-    for &stream in &streams {
-        assert_eq!(request(&vm, stream, "/orders", Some(ALICE)), Action::Pause);
-    }
-    let period = || vm.host(|host| host.tick_period);
-    let gone_on = || {
-        vm.host(|host| {
-            let there = streams.iter().filter_map(|stream| host.streams.get(stream));
-            there.map(|stream| stream.resumed).sum::<usize>()
-        })
-    };
-    assert_eq!(period(), Some(500));
-    vm.reply(ROOT, 0, OK, &key_set(&[K1]));
-    assert_eq!((gone_on(), period()), (4, Some(5)));
-    // It is nobody's turn whose client has left.
-    vm.delete(104);
-    assert_eq!((gone_on(), resumed(&vm, 108)), (8, 1));
-    vm.tick(ROOT);
-    assert_eq!((gone_on(), period()), (12, Some(5)));
-    // Every other callback helps.
-    assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Continue);
-    assert_eq!(gone_on(), 16);
-    for ticks in 0..4 {
-        assert_eq!(period(), Some(5), "{ticks}");
-        vm.tick(ROOT);
-    }
-    assert_eq!((gone_on(), period()), (29, Some(500)));
-    // What is due is done all the same while the timer hurries, each half second.
-    assert_eq!(metric(&vm, "portcullis.wait.woken"), Some(30));
 }
 
 #[test]

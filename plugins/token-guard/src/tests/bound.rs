@@ -16,6 +16,7 @@ fn bound(has_timer: bool, policy: &str) -> Vm {
     let vm = vm();
     vm.host(|host| {
         host.ignores_effective_context = true;
+        host.timer_traps = has_timer;
         if !has_timer {
             host.fail.insert("set_tick_period_milliseconds", 12);
             host.fail.insert("get_current_time_nanoseconds", 12);
@@ -219,12 +220,78 @@ fn a_request_that_was_given_up_is_answered_when_its_reply_comes() {
     }
 }
 
+/// ngx_wasm stops the VM over a timer that is set again, and lets requests go on of which the next one knows nothing.
+#[test]
+fn many_that_wait_too_long_leave_the_timer_alone() {
+    let vm = bound(true, &fetched());
+    for stream in 100..110 {
+        assert_eq!(request(&vm, stream, "/orders", Some(ALICE)), Action::Pause);
+    }
+    let calls = calls(&vm);
+    later(&vm, 6);
+    vm.tick(ROOT);
+    for (stream, call) in (100..110).zip(calls) {
+        assert!(is_undecided(&vm, stream), "nothing can be done for it yet");
+        vm.bound_reply((ROOT, stream), call, &[], b"");
+        assert_eq!((status(&vm, stream), resumed(&vm, stream)), (Some(503), 0));
+    }
+    assert_eq!(vm.host(|host| host.tick_period), Some(500));
+}
+
+#[test]
+fn a_request_does_not_go_without_its_own_keys_for_others_that_waited_too_long() {
+    let vm = bound(true, &fetched());
+    for stream in 100..110 {
+        assert_eq!(request(&vm, stream, "/orders", Some(ALICE)), Action::Pause);
+    }
+    later(&vm, 4);
+    assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Pause);
+    let call = *calls(&vm).last().unwrap();
+    later(&vm, 2);
+    vm.tick(ROOT);
+    vm.bound_reply((ROOT, ONE), call, OK, &key_set(&[K1]));
+    assert_eq!((status(&vm, ONE), resumed(&vm, ONE)), (None, 1));
+}
+
+/// A VM before this one made the call: the host lets the request go on after this callback, unless it is answered.
+#[test]
+fn a_reply_of_which_nothing_is_known_refuses_its_request() {
+    for has_timer in [true, false] {
+        let vm = bound(has_timer, &fetched());
+        vm.stream(ONE, ROOT, &[(":path", "/orders")]);
+        vm.bound_reply((ROOT, ONE), 77, OK, &key_set(&[K1]));
+        assert_eq!((status(&vm, ONE), resumed(&vm, ONE)), (Some(503), 0));
+        assert_eq!(
+            metric(
+                &vm,
+                "portcullis.decisions.verdict.error.reason.state_missing"
+            ),
+            Some(1)
+        );
+    }
+    let vm = vm();
+    vm.host(|host| host.ignores_effective_context = true);
+    vm.stream(ONE, ROOT, &[(":path", "/orders")]);
+    vm.bound_reply((ROOT, ONE), 77, OK, &key_set(&[K1]));
+    assert_eq!(status(&vm, ONE), Some(503), "no configuration");
+}
+
+#[test]
+fn a_reply_that_is_about_no_request_answers_none() {
+    let vm = bound(true, &fetched());
+    log(&vm);
+    vm.reply(ROOT, 77, OK, &key_set(&[K1]));
+    assert_eq!(log(&vm), [], "not even tried: the process would end");
+}
+
 #[test]
 fn a_request_whose_configuration_ended_is_answered_when_its_reply_comes() {
     for has_timer in [true, false] {
         let vm = bound(has_timer, &fetched());
         assert_eq!(request(&vm, ONE, "/orders", Some(ALICE)), Action::Pause);
         let call = *calls(&vm).last().unwrap();
+        // Each configuration has a timer of its own there.
+        vm.host(|host| host.tick_period = None);
         assert!(vm.configure(ROOT, &inline()));
         assert!(is_undecided(&vm, ONE), "nothing can be done for it yet");
         vm.bound_reply((ROOT, ONE), call, OK, &key_set(&[K1]));
