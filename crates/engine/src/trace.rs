@@ -88,6 +88,8 @@ impl Trace {
 }
 
 impl Steps {
+    #[cold]
+    #[inline(never)]
     fn add(&mut self, name: &'static str, most: usize, describe: impl FnOnce(&mut Step<'_>)) {
         let start = self.text.len();
         if start > 0 {

@@ -101,10 +101,14 @@ impl<'t> Members<'t> {
     }
 
     fn has_one_name_twice(&self) -> bool {
-        let mut names: Vec<&str> = self.0.iter().map(|(name, _)| &**name).collect();
-        names.sort_unstable();
-        names.array_windows().any(|[one, next]| one == next)
+        has_one_twice(self.0.iter().map(|(name, _)| name.as_bytes()).collect())
     }
+}
+
+/// Whether two of these are the same.
+pub(crate) fn has_one_twice(mut names: Vec<&[u8]>) -> bool {
+    names.sort_unstable();
+    names.array_windows().any(|[one, next]| one == next)
 }
 
 /// Reads the one object in `bytes`, to be kept.

@@ -65,11 +65,15 @@ impl<'d> Field<'d> {
     }
 
     /// Reports a mistake at this field.
+    #[cold]
+    #[inline(never)]
     pub fn problem(&self, message: impl Into<String>) {
         self.sink.report(&self.path, self.node.at, message, None);
     }
 
     /// Reports a mistake at this field and says how to mend it.
+    #[cold]
+    #[inline(never)]
     pub fn problem_with_help(&self, message: impl Into<String>, help: impl Into<String>) {
         self.sink
             .report(&self.path, self.node.at, message, Some(help.into()));
@@ -192,24 +196,30 @@ impl<'d> Field<'d> {
     /// One of a closed set of words.
     #[must_use]
     pub fn one_of<T: Clone>(&self, words: &[(&str, T)]) -> Option<T> {
-        let list = words.iter().map(|(word, _)| *word).collect::<Vec<_>>();
-        let wanted = || match list.as_slice() {
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let (_, value) = words.get(self.place_among(&names)?)?;
+        Some(value.clone())
+    }
+
+    /// Which of `words` stands here.
+    fn place_among(&self, words: &[&str]) -> Option<usize> {
+        let wanted = || match words {
             [only] => format!("`{only}`"),
-            _ => format!("one of {}", list.join(", ")),
+            _ => format!("one of {}", words.join(", ")),
         };
         let text = match &self.node.value {
             Value::Text(text) => text,
             other => return self.wrong(&wanted(), other),
         };
-        if let Some((_, value)) = words.iter().find(|(word, _)| word == text) {
-            return Some(value.clone());
+        let place = words.iter().position(|word| word == text);
+        if place.is_none() {
+            let message = format!("wants {}, found {}", wanted(), self.shown(text));
+            match nearest(text, words.iter().copied()).filter(|_| !self.hushed) {
+                Some(word) => self.problem_with_help(message, format!("did you mean `{word}`?")),
+                None => self.problem(message),
+            }
         }
-        let message = format!("wants {}, found {}", wanted(), self.shown(text));
-        match nearest(text, list.iter().copied()).filter(|_| !self.hushed) {
-            Some(word) => self.problem_with_help(message, format!("did you mean `{word}`?")),
-            None => self.problem(message),
-        }
-        None
+        place
     }
 
     /// The items of a list. A list may be empty.
@@ -274,10 +284,17 @@ impl<'d> Field<'d> {
         }
     }
 
-    /// Reports the wrong type, with the way to mend what is usually meant.
+    /// Reports the wrong type; for whichever value it stands.
     fn wrong<T>(&self, wanted: &str, found: &Value) -> Option<T> {
+        self.report_wrong(wanted, found);
+        None
+    }
+
+    /// Reports the wrong type, with the way to mend what is usually meant.
+    #[cold]
+    fn report_wrong(&self, wanted: &str, found: &Value) {
         let help = match found {
-            Value::Invalid => return None,
+            Value::Invalid => return,
             Value::Integer(_) | Value::Float(_) | Value::Bool(_) if wanted == "text" => {
                 Some("put it in quotes to make it text".to_owned())
             }
@@ -309,7 +326,6 @@ impl<'d> Field<'d> {
             format!("wants {wanted}, found {found}"),
             help,
         );
-        None
     }
 
     fn items(&self, items: &'d [Node]) -> Vec<Field<'d>> {

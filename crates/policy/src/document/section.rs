@@ -61,18 +61,26 @@ impl<'d> Section<'d> {
         self.sink
     }
 
+    // `cold` and `inline(never)` here and in `Field`: documents are read at hundreds of places, and what is inlined there is
+    // code that a proxy compiles at its start.
+
     /// Reports a mistake of the section as a whole.
+    #[cold]
+    #[inline(never)]
     pub fn problem(&self, message: impl Into<String>) {
         self.sink.report(&self.path, self.at, message, None);
     }
 
     /// Reports a mistake of the section as a whole and says how to mend it.
+    #[cold]
+    #[inline(never)]
     pub fn problem_with_help(&self, message: impl Into<String>, help: impl Into<String>) {
         self.sink
             .report(&self.path, self.at, message, Some(help.into()));
     }
 
     /// The field `name`, if the document has it. Makes the name known.
+    #[inline(never)]
     pub fn field(&mut self, name: &'static str) -> Option<Field<'d>> {
         if !self.asked.contains(&name) {
             self.asked.push(name);
@@ -122,6 +130,7 @@ impl<'d> Section<'d> {
 }
 
 impl Drop for Section<'_> {
+    #[inline(never)]
     fn drop(&mut self) {
         for entry in self.entries {
             if self.asked.iter().any(|name| *name == entry.key) {
