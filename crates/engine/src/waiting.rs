@@ -1,10 +1,13 @@
 //! Flights and the requests that wait for them. Both belong to the guard, never to one request.
 
+mod strangers;
+
 use std::collections::BTreeMap;
 
 use crate::call::{FlightId, WaiterId};
 use crate::config::Limits;
 use crate::time::UnixTime;
+use strangers::{MOST_STRANGE_FLIGHTS, Strangers};
 
 /// Most fetches in flight at once, over all issuers.
 pub(crate) const MOST_FLIGHTS: usize = 32;
@@ -72,6 +75,13 @@ impl Flights {
         self.list.len() < MOST_AHEAD
     }
 
+    /// Whether there is room for a fetch for a tenant that nobody has proven.
+    pub(crate) fn has_room_for_strangers(&self, is_unproven: impl Fn(usize) -> bool) -> bool {
+        let flights = self.list.values();
+        let strange = flights.filter(|flight| is_unproven(flight.feed.issuer));
+        self.has_room() && strange.count() < MOST_STRANGE_FLIGHTS
+    }
+
     pub(crate) fn start(&mut self, flight: Flight) -> FlightId {
         let id = FlightId(self.next);
         self.next = self.next.wrapping_add(1);
@@ -121,6 +131,8 @@ struct Waiter {
     flight: FlightId,
     deadline: UnixTime,
     bytes: usize,
+    /// The slot of the tenant that it waits for, if nobody had proven it.
+    unproven: Option<usize>,
 }
 
 /// Requests that wait, bounded in number and bytes.
@@ -129,6 +141,7 @@ pub(crate) struct Waiters {
     next: u64,
     list: BTreeMap<WaiterId, Waiter>,
     bytes: usize,
+    strangers: Strangers,
     most: usize,
     most_bytes: usize,
 }
@@ -140,6 +153,7 @@ impl Waiters {
             next: 0,
             list: BTreeMap::new(),
             bytes: 0,
+            strangers: Strangers::default(),
             most,
             most_bytes,
         }
@@ -149,7 +163,23 @@ impl Waiters {
         self.list.len() < self.most && self.bytes.saturating_add(bytes) <= self.most_bytes
     }
 
-    pub(crate) fn add(&mut self, flight: FlightId, deadline: UnixTime, bytes: usize) -> WaiterId {
+    /// Whether one more may wait for a tenant that nobody has proven, whose slot this is.
+    pub(crate) fn has_room_for_stranger(&self, slot: usize, bytes: usize) -> bool {
+        let (most, most_bytes) = (self.most, self.most_bytes);
+        self.strangers.has_room(slot, bytes, most, most_bytes)
+    }
+
+    /// Takes a place. `unproven`: the slot of the tenant, if it waits for one that nobody has proven.
+    pub(crate) fn add(
+        &mut self,
+        flight: FlightId,
+        deadline: UnixTime,
+        bytes: usize,
+        unproven: Option<usize>,
+    ) -> WaiterId {
+        if let Some(slot) = unproven {
+            self.strangers.add(slot, bytes);
+        }
         let id = WaiterId(self.next);
         self.next = self.next.wrapping_add(1);
         self.bytes = self.bytes.saturating_add(bytes);
@@ -159,6 +189,7 @@ impl Waiters {
                 flight,
                 deadline,
                 bytes,
+                unproven,
             },
         );
         id
@@ -170,6 +201,11 @@ impl Waiters {
             return false;
         };
         self.bytes = self.bytes.saturating_sub(waiter.bytes);
+        if let Some(slot) = waiter.unproven
+            && cfg!(feature = "tenants")
+        {
+            self.strangers.remove(slot, waiter.bytes);
+        }
         true
     }
 

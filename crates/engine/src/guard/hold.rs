@@ -167,7 +167,8 @@ impl Guard {
             step.text("for", what);
         });
         let deadline = patience.deadline;
-        let waiter = self.waiters.add(flight, deadline, paused_bytes);
+        let unproven = self.keys.is_unproven(need.slot).then_some(need.slot);
+        let waiter = self.waiters.add(flight, deadline, paused_bytes, unproven);
         if let Some(token) = tokens.iter_mut().nth(place) {
             token.patience = patience;
         }
@@ -270,6 +271,7 @@ impl Guard {
         if now >= patience.deadline {
             return Err(Refusal::from(Reason::WaitTimedOut).retry_after(retry_after));
         }
+        let is_unproven = self.keys.is_unproven(need.slot);
         let mut found = None;
         for (feed, source) in may_bring {
             if !patience.allows(feed, need.what) {
@@ -289,6 +291,10 @@ impl Guard {
                 }
                 Some(_) if need.what == Missing::Newer => continue,
                 _ if !may_fetch => continue,
+                _ if is_unproven => {
+                    self.check_flights_for_strangers()?;
+                    Way::Fetch
+                }
                 _ if !self.flights.has_room() => return Err(full()),
                 _ => Way::Fetch,
             };
@@ -298,6 +304,9 @@ impl Guard {
         let found = found.ok_or_else(without)?;
         if !self.waiters.has_room(bytes) {
             return Err(full());
+        }
+        if is_unproven {
+            self.check_waiters_for_stranger(need.slot, bytes)?;
         }
         if self.is_a_guess(need, now) {
             self.budget.check(Self::source_of(passage), now)?;
@@ -333,6 +342,6 @@ impl Guard {
     }
 }
 
-fn full() -> Refusal {
+pub(super) fn full() -> Refusal {
     Refusal::from(Reason::WaitingFull).retry_after(1)
 }

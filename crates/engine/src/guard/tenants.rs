@@ -1,6 +1,7 @@
 //! Tenants that no list names: whose keys a token gets, what fetching them costs, and what proves one.
 
 use super::Guard;
+use super::hold::full;
 use crate::identity::Unverified;
 use crate::metrics::Count;
 use crate::paused::Passage;
@@ -12,7 +13,7 @@ impl Guard {
     /// The slot of the keys that may have signed a token. A tenant that nobody has named before gets one, if its source may name one.
     ///
     /// # Errors
-    /// Too many tenants were named that nobody has proven.
+    /// Too many tenants were named that nobody has proven, or as many are being fetched for as may be.
     pub(super) fn slot_for(
         &mut self,
         token: &Unverified<'_>,
@@ -30,6 +31,7 @@ impl Guard {
         let source = Self::source_of(passage);
         self.budget.check(source, now)?;
         self.budget.check_tenant(source, now)?;
+        self.check_flights_for_strangers()?;
         let flights = &self.flights;
         let admitted = self.keys.admit(
             &token.anchor,
@@ -40,6 +42,32 @@ impl Guard {
         let (slot, gone) = admitted.ok_or(Reason::StateMissing)?;
         self.forget(gone);
         Ok(slot)
+    }
+
+    /// Whether one more fetch may be in flight for a tenant that nobody has proven.
+    ///
+    /// INVARIANT: whoever invents names leaves half of the flights, and half of the places to wait, to all others.
+    pub(super) fn check_flights_for_strangers(&self) -> Result<(), Refusal> {
+        let keys = &self.keys;
+        let has_room = |slot| keys.is_unproven(slot);
+        if self.flights.has_room_for_strangers(has_room) {
+            Ok(())
+        } else {
+            Err(full_of_strangers())
+        }
+    }
+
+    /// Whether one more request may wait for this tenant, which nobody has proven.
+    pub(super) fn check_waiters_for_stranger(
+        &self,
+        slot: usize,
+        bytes: usize,
+    ) -> Result<(), Refusal> {
+        if self.waiters.has_room_for_stranger(slot, bytes) {
+            Ok(())
+        } else {
+            Err(full_of_strangers())
+        }
     }
 
     /// Pays for a fetch, if it is for a tenant that nobody has proven.
@@ -78,5 +106,12 @@ impl Guard {
         }
         self.forget(proof.gone);
         self.prepare(slot);
+    }
+}
+
+fn full_of_strangers() -> Refusal {
+    Refusal {
+        cause: Some("tenant_unproven"),
+        ..full()
     }
 }

@@ -1,5 +1,6 @@
 //! A key set for each tenant: whose keys verify whose tokens, and where they come from.
 
+mod crowds;
 #[cfg(feature = "discovery")]
 mod discovered;
 mod strangers;
