@@ -180,6 +180,13 @@ impl IssuerKeys {
             .max(1)
     }
 
+    /// The longest that any of its sets rests after a fetch that a token caused.
+    fn cooldown(&self) -> Duration {
+        let origins = self.feeds.iter().filter_map(Feed::origin);
+        let rests = origins.map(|origin| origin.timing.cooldown);
+        rests.max().unwrap_or(Duration::ZERO)
+    }
+
     /// Whether a last fetch failed, so that an unknown key may well be a new one.
     pub(crate) fn is_failing(&self) -> bool {
         self.feeds.iter().any(Feed::is_failing)

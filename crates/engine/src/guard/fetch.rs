@@ -114,13 +114,14 @@ impl Guard {
             };
             at = issuer.saturating_add(1);
             for feed in self.due_of(issuer, now) {
+                // INVARIANT: no timer fetches for a tenant that nobody has proven. Requests do, and pay.
+                if self.give_up_idle(issuer, now) || self.keys.is_unproven(issuer) {
+                    break;
+                }
                 let spent = looks == 0 || self.shared_bytes() > MOST_SHARED;
                 if !self.flights.has_room_ahead() || calls.len() >= most || spent {
                     self.next_due = issuer;
                     return calls;
-                }
-                if self.give_up_idle(issuer, now) {
-                    break;
                 }
                 looks = looks.saturating_sub(1);
                 if self.look(feed, Want::Fresh, now) != Look::Fetch {

@@ -186,7 +186,7 @@ impl KeyRing {
         }
     }
 
-    /// Gives a tenant up whose keys are not worth another fetch.
+    /// Gives a tenant up whose keys are due and not worth another fetch.
     pub(crate) fn give_up_idle(&mut self, slot: usize, now: UnixTime) -> Option<Gone> {
         if cfg!(feature = "tenants") && self.unlisted.is_idle(slot, now) {
             self.unlisted.give_up(slot)
@@ -201,6 +201,7 @@ impl KeyRing {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use std::time::Duration;
 
     fn anchors() -> Vec<Rc<Anchor>> {
         let tenants = ["[b, a]", "{ pattern: \"[a-z]{1,9}\" }"];
@@ -253,8 +254,14 @@ mod tests {
         let (mut ring, now) = (KeyRing::new(&anchors, 100), UnixTime::from_secs(10));
         let first = admit(&mut ring, &anchors[1], "acme");
         assert!(ring.is_unproven(first));
+        // Not in the moment in which its fetch ended: whoever waited for it has not been judged yet.
+        assert!(ring.give_up_idle(first, now).is_none());
+        let later = now.after(Duration::from_secs(30));
+        ring.note_paid(first, Paid::default());
+        assert!(ring.give_up_idle(first, later).is_none());
+        let later = later.after(Duration::from_secs(30));
         assert_eq!(
-            ring.give_up_idle(first, now).map(|gone| gone.slot),
+            ring.give_up_idle(first, later).map(|gone| gone.slot),
             Some(first)
         );
         assert!(ring.get(first).is_none() && !ring.is_unproven(first));

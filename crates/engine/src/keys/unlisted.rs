@@ -31,7 +31,7 @@ pub(super) struct Unlisted {
     slots: Vec<(Rc<str>, usize)>,
     /// Sorted by slot.
     tenants: Vec<Tenant>,
-    /// The slots of those that are not proven, in the order in which they came.
+    /// The slots of those that are not proven, in the order in which they came: sorted, too.
     unproven: Vec<usize>,
     /// Most that are proven.
     most: usize,
@@ -47,6 +47,8 @@ struct Tenant {
     keys: IssuerKeys,
     /// When a token of it was last new and good.
     useful: Option<UnixTime>,
+    /// Since when a timer has found nothing under way for it and keys of it due, if it is not proven.
+    idle: Option<UnixTime>,
     /// Its issuer says that there is no such tenant.
     is_denied: bool,
     /// Fetches that were paid for before it was proven.
@@ -148,6 +150,7 @@ impl Unlisted {
             entry,
             keys,
             useful: None,
+            idle: None,
             is_denied: false,
             paid: Paid::default(),
         };
@@ -157,7 +160,7 @@ impl Unlisted {
     }
 
     pub(super) fn is_unproven(&self, slot: usize) -> bool {
-        self.unproven.contains(&slot)
+        self.unproven.binary_search(&slot).is_ok()
     }
 
     pub(super) fn tells(&mut self, slot: usize) -> Option<Rc<str>> {
@@ -174,6 +177,7 @@ impl Unlisted {
     pub(super) fn note_paid(&mut self, slot: usize, paid: Paid) {
         if let Some(tenant) = self.tenant_mut(slot) {
             tenant.paid = tenant.paid.and(paid);
+            tenant.idle = None;
         }
     }
 
@@ -215,9 +219,17 @@ impl Unlisted {
         Some(Proof { paid, gone })
     }
 
-    /// Whether the keys of this tenant are not worth another fetch: no token of it was verified lately, and no cached one lives by keys
-    /// that could only not be renewed.
-    pub(super) fn is_idle(&self, slot: usize, now: UnixTime) -> bool {
+    /// Whether the keys of this tenant, of which some are due and none are being fetched, are not worth another fetch: no token of it was
+    /// verified lately, and no cached one lives by keys that could only not be renewed.
+    ///
+    /// INVARIANT: one that is not proven stays for a cool-down: whoever waited for its keys may not have come to be judged by them.
+    pub(super) fn is_idle(&mut self, slot: usize, now: UnixTime) -> bool {
+        if self.is_unproven(slot) {
+            return self.tenant_mut(slot).is_some_and(|tenant| {
+                let since = *tenant.idle.get_or_insert(now);
+                now.since(since) >= tenant.keys.cooldown()
+            });
+        }
         self.tenant(slot).is_some_and(|tenant| {
             let useful = tenant.useful.is_some_and(|at| now.since(at) < IDLE);
             let feeds = tenant.keys.feeds();

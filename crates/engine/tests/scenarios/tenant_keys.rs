@@ -4,6 +4,7 @@ mod crowds;
 #[cfg(feature = "discovery")]
 mod discovered;
 mod strangers;
+mod timers;
 
 use std::time::Duration;
 
