@@ -105,6 +105,11 @@ fn document(kind: Kind, count: usize) -> String {
         "routes": [{"match": {"prefix": "/"}, "require": {}}],
         "upstream": {"set": {"x-user": "subject"}},
     });
+    if kind == Kind::Pattern {
+        // All come from one address here.
+        document["limits"] =
+            json!({"tenants": {"unknown_per_source": {"burst": 100, "per_minute": 60}}});
+    }
     if kind == Kind::Shared {
         document["shared"] = json!({"secret": "${env:SHARED}", "encoding": "base64"});
     }

@@ -60,6 +60,14 @@ pub(crate) struct Exhausted {
     pub(crate) quota: Quota,
 }
 
+/// How full the buckets of one source are.
+#[derive(Clone, Copy, Debug)]
+struct Levels {
+    failures: Level,
+    /// Fetches for the sake of tenants that nobody has proven.
+    tenants: Level,
+}
+
 /// What a source paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Charge {
@@ -70,14 +78,20 @@ pub(crate) struct Charge {
 }
 
 /// Fetches for a tenant that nobody has proven, by who paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Paid {
     strangers: u64,
     regulars: u64,
+    /// Who they were, each as often as it paid.
+    sources: Vec<SourceKey>,
 }
 
+/// Most of those who paid for one tenant that are remembered, the last ones. What others paid comes back to the buckets that all share;
+/// their own fill with time.
+const MOST_PAYERS: usize = 16;
+
 impl Paid {
-    const fn one(standing: Standing) -> Self {
+    fn one(source: SourceKey, standing: Standing) -> Self {
         let (strangers, regulars) = match standing {
             Standing::Stranger => (1, 0),
             Standing::Regular => (0, 1),
@@ -85,24 +99,26 @@ impl Paid {
         Self {
             strangers,
             regulars,
+            sources: vec![source],
         }
     }
 
-    /// Both together.
-    #[must_use]
-    pub(crate) const fn and(self, other: Self) -> Self {
-        Self {
-            strangers: self.strangers.saturating_add(other.strangers),
-            regulars: self.regulars.saturating_add(other.regulars),
-        }
+    /// Adds what was paid later.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.strangers = self.strangers.saturating_add(other.strangers);
+        self.regulars = self.regulars.saturating_add(other.regulars);
+        self.sources.extend(other.sources);
+        let over = self.sources.len().saturating_sub(MOST_PAYERS);
+        self.sources.drain(..over);
     }
 }
 
 /// All buckets.
 pub(crate) struct Budget {
-    per_source: Bucket,
-    // A source that is not in the table has a full bucket. Evicting one forgives it; the total still counts.
-    sources: Table<Level>,
+    source_failures: Bucket,
+    source_tenants: Bucket,
+    // A source that is not in the table has full buckets. Evicting one forgives it; the totals still count.
+    sources: Table<Levels>,
     // Until when a source is in good standing. Evicting one makes it a stranger.
     good: Table<UnixTime>,
     failures: Common,
@@ -115,7 +131,8 @@ type Table<T> = Cache<SourceKey, T, UnitWeighter, FixedState, DefaultLifecycle<S
 impl Budget {
     pub(crate) fn new(limits: &Limits, seed: u64) -> Self {
         Self {
-            per_source: limits.source_failures,
+            source_failures: limits.source_failures,
+            source_tenants: limits.source_tenants,
             sources: table(limits.sources, seed),
             good: table(limits.sources, seed),
             failures: Common::full("failures", Reason::TotalFailures, limits.total_failures),
@@ -132,9 +149,10 @@ impl Budget {
     /// # Errors
     /// Its own bucket or that of all like it is empty.
     pub(crate) fn check(&self, source: SourceKey, now: UnixTime) -> Result<(), Exhausted> {
-        if let Some(level) = self.sources.peek(&source) {
+        if let Some(levels) = self.sources.peek(&source) {
             let (name, reason) = ("failures-per-source", Reason::SourceFailures);
-            level.check(name, reason, self.per_source, now)?;
+            let level = levels.failures;
+            level.check(name, reason, self.source_failures, now)?;
         }
         self.failures.check(self.standing(source, now), now)
     }
@@ -154,10 +172,10 @@ impl Budget {
     /// Counts `failures` against a source.
     pub(crate) fn charge(&mut self, source: SourceKey, failures: u64, now: UnixTime) -> Charge {
         let standing = self.standing(source, now);
-        let known = self.sources.get(&source).copied();
-        let level = known.unwrap_or(Level::full(self.per_source, now));
-        let level = level.refilled(self.per_source, now).lowered(failures);
-        self.sources.insert(source, level);
+        let mut levels = self.levels(source, now);
+        let refilled = levels.failures.refilled(self.source_failures, now);
+        levels.failures = refilled.lowered(failures);
+        self.sources.insert(source, levels);
         self.failures.take(standing, failures, now);
         Charge {
             source,
@@ -169,28 +187,50 @@ impl Budget {
     /// Takes back a charge that turned out to be undeserved. INVARIANT: the bucket that paid gets it back, whatever is thought of
     /// the source by now: else strangers who become regulars move what one bucket lost into the other.
     pub(crate) fn refund(&mut self, charge: Charge, now: UnixTime) {
-        if let Some(level) = self.sources.get(&charge.source).copied() {
-            let level = level.refilled(self.per_source, now);
-            let level = level.raised(self.per_source, charge.failures);
-            self.sources.insert(charge.source, level);
+        if let Some(mut levels) = self.sources.get(&charge.source).copied() {
+            let refilled = levels.failures.refilled(self.source_failures, now);
+            levels.failures = refilled.raised(self.source_failures, charge.failures);
+            self.sources.insert(charge.source, levels);
         }
         self.failures
             .give_back(charge.standing, charge.failures, now);
     }
 
+    fn levels(&mut self, source: SourceKey, now: UnixTime) -> Levels {
+        let known = self.sources.get(&source).copied();
+        known.unwrap_or(Levels {
+            failures: Level::full(self.source_failures, now),
+            tenants: Level::full(self.source_tenants, now),
+        })
+    }
+
     /// Whether keys may be fetched now for a tenant that this source names and nobody has proven.
     ///
+    /// INVARIANT: no source empties what others need to be heard for the first time: each has a small bucket of its own, those in
+    /// good standing too. Where the host tells no addresses there is only the one that they share.
+    ///
     /// # Errors
-    /// The bucket of all sources like it is empty.
+    /// Its own bucket or that of all sources like it is empty.
     pub(crate) fn check_tenant(&self, source: SourceKey, now: UnixTime) -> Result<(), Exhausted> {
+        if source != SourceKey::Unknown
+            && let Some(levels) = self.sources.peek(&source)
+        {
+            let (name, reason) = ("unknown-tenants-per-source", Reason::UnknownTenants);
+            let level = levels.tenants;
+            level.check(name, reason, self.source_tenants, now)?;
+        }
         self.tenants.check(self.standing(source, now), now)
     }
 
     /// Counts such a fetch.
     pub(crate) fn charge_tenant(&mut self, source: SourceKey, now: UnixTime) -> Paid {
         let standing = self.standing(source, now);
+        let mut levels = self.levels(source, now);
+        let refilled = levels.tenants.refilled(self.source_tenants, now);
+        levels.tenants = refilled.lowered(1);
+        self.sources.insert(source, levels);
         self.tenants.take(standing, 1, now);
-        Paid::one(standing)
+        Paid::one(source, standing)
     }
 
     /// Takes back such fetches, as [`Budget::refund`] does: a good token of the tenant came.
@@ -198,7 +238,15 @@ impl Budget {
         let Paid {
             strangers,
             regulars,
+            sources,
         } = paid;
+        for source in sources {
+            if let Some(mut levels) = self.sources.get(&source).copied() {
+                let refilled = levels.tenants.refilled(self.source_tenants, now);
+                levels.tenants = refilled.raised(self.source_tenants, 1);
+                self.sources.insert(source, levels);
+            }
+        }
         self.tenants.give_back(Standing::Stranger, strangers, now);
         self.tenants.give_back(Standing::Regular, regulars, now);
     }

@@ -214,7 +214,7 @@ reasons! {
     SourceFailures = "too_many_failures_from_source", Error, Load;
     /// Too many tokens failed lately in all (`limits.failures.total`): probably a flood of forged tokens.
     TotalFailures = "too_many_failures", Error, Load;
-    /// Too many tenants were named lately that no good token has proven (`limits.tenants.unknown`): somebody invents names, or raise the limit.
+    /// Too many tenants were named lately that no good token has proven (`limits.tenants.unknown`, `.unknown_per_source`): somebody invents names, or raise the limit.
     UnknownTenants = "too_many_unknown_tenants", Error, Load;
 
     // A dependency.

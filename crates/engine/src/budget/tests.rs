@@ -124,7 +124,7 @@ fn unknown_tenants_have_buckets_of_their_own() {
     let mut paid = Paid::default();
     for _ in 0..2 {
         assert!(budget.check_tenant(B, now).is_ok());
-        paid = paid.and(budget.charge_tenant(B, now));
+        paid.add(budget.charge_tenant(B, now));
     }
     let refused = budget.check_tenant(B, now).unwrap_err();
     assert_eq!(refused.reason, Reason::UnknownTenants);
@@ -142,6 +142,57 @@ fn unknown_tenants_have_buckets_of_their_own() {
         budget.charge_tenant(C, now);
     }
     assert!(budget.check_tenant(C, now).is_err());
+}
+
+#[test]
+fn a_source_has_a_bucket_of_its_own_for_unknown_tenants() {
+    let limits = Limits {
+        source_tenants: Bucket {
+            burst: 2,
+            per_minute: 6,
+        },
+        ..Limits::default()
+    };
+    let mut budget = Budget::new(&limits, 7);
+    let now = UnixTime::from_secs(100);
+    budget.vouch(A, now);
+    for source in [A, B] {
+        budget.charge(source, 1, now);
+        let mut paid = budget.charge_tenant(source, now);
+        assert!(budget.check_tenant(source, now).is_ok());
+        paid.add(budget.charge_tenant(source, now));
+        let refused = budget.check_tenant(source, now).unwrap_err();
+        assert_eq!(refused.reason, Reason::UnknownTenants);
+        let quota = (refused.quota.quota, refused.quota.reset_secs);
+        assert_eq!(
+            (refused.quota.name, quota),
+            ("unknown-tenants-per-source", (2, 10))
+        );
+        // What may fail is another bucket.
+        assert!(budget.check(source, now).is_ok());
+        budget.refund_tenant(paid, now);
+        budget.charge_tenant(source, now);
+        assert!(budget.check_tenant(source, now).is_ok());
+    }
+    for _ in 0..50 {
+        assert!(budget.check_tenant(SourceKey::Unknown, now).is_ok());
+        budget.charge_tenant(SourceKey::Unknown, now);
+    }
+}
+
+#[test]
+fn of_those_who_paid_for_a_tenant_the_last_are_remembered() {
+    let mut budget = Budget::new(&Limits::default(), 7);
+    let now = UnixTime::from_secs(100);
+    let mut paid = Paid::default();
+    for source in 0..30 {
+        paid.add(budget.charge_tenant(SourceKey::V4(source), now));
+    }
+    assert_eq!(paid.sources.len(), MOST_PAYERS);
+    assert!(paid.sources.contains(&SourceKey::V4(29)));
+    // What they share comes back whole.
+    budget.refund_tenant(paid, now);
+    assert_eq!(budget.tenants.levels(), (100_000, 100_000));
 }
 
 #[test]
@@ -165,11 +216,9 @@ fn the_table_of_sources_is_bounded() {
     let mut budget = budget();
     for source in 0..10_000 {
         budget.vouch(SourceKey::V4(source), UnixTime::from_secs(1));
-        budget.charge(
-            SourceKey::V4(source),
-            1,
-            UnixTime::from_secs(u64::from(source)),
-        );
+        let then = UnixTime::from_secs(u64::from(source));
+        budget.charge(SourceKey::V4(source), 1, then);
+        budget.charge_tenant(SourceKey::V4(source), then);
     }
     assert!(budget.sources.len() <= 16 && budget.good.len() <= 16);
 }

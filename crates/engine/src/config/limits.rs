@@ -42,6 +42,8 @@ pub(crate) struct Limits {
     pub(crate) kept_tenants: usize,
     /// Fetches for tenants that no good token has proven.
     pub(crate) unknown_tenants: Bucket,
+    /// Those of them that one source address asks for.
+    pub(crate) source_tenants: Bucket,
 }
 
 impl Default for Limits {
@@ -68,6 +70,10 @@ impl Default for Limits {
             unknown_tenants: Bucket {
                 burst: 100,
                 per_minute: 60,
+            },
+            source_tenants: Bucket {
+                burst: 10,
+                per_minute: 6,
             },
         }
     }
@@ -109,9 +115,10 @@ pub(super) fn read(section: &mut Section<'_>) -> Option<Limits> {
         limits.total_failures = total;
         limits.sources = sources;
     }
-    if let Some((kept, unknown)) = tenants {
+    if let Some((kept, unknown, of_source)) = tenants {
         limits.kept_tenants = kept;
         limits.unknown_tenants = unknown;
+        limits.source_tenants = of_source;
     }
     Some(limits)
 }
@@ -121,13 +128,14 @@ const FEWEST_TENANTS: u32 = 100;
 
 const _: () = assert!(MOST_FLIGHTS < FEWEST_TENANTS as usize);
 
-fn read_tenants(section: &mut Section<'_>) -> Option<(usize, Bucket)> {
+fn read_tenants(section: &mut Section<'_>) -> Option<(usize, Bucket, Bucket)> {
     let default = Limits::default();
     Some((
         section.or("kept", default.kept_tenants, |field| {
             field.count(FEWEST_TENANTS..=10_000)
         }),
         bucket(section, "unknown", default.unknown_tenants),
+        bucket(section, "unknown_per_source", default.source_tenants),
     ))
 }
 

@@ -176,7 +176,7 @@ impl Unlisted {
     /// Notes that a fetch for an unproven tenant was paid for.
     pub(super) fn note_paid(&mut self, slot: usize, paid: Paid) {
         if let Some(tenant) = self.tenant_mut(slot) {
-            tenant.paid = tenant.paid.and(paid);
+            tenant.paid.add(paid);
             tenant.idle = None;
         }
     }

@@ -2,15 +2,16 @@
 //!
 //! Anybody can name a tenant, and whoever names one waits for it. INVARIANT: so what is shared by all issuers is taken for such tenants by
 //! half at most: keys that are renewed, new keys and the new tenants of an issuer that answers find the other half. And one name takes
-//! a sixteenth, however many ask for it.
+//! a part of that half, however many ask for it.
 
 use super::MOST_FLIGHTS;
 
 /// Most fetches in flight at once for tenants that nobody has proven.
 pub(super) const MOST_STRANGE_FLIGHTS: usize = MOST_FLIGHTS / 2;
 
-/// One in so many places to wait is for one such tenant.
-const PART: usize = 16;
+/// One in so many places to wait is for one such tenant. So few that the ten that one address may name at once do not take all
+/// that there are for such tenants.
+const PART: usize = 24;
 
 /// The requests that wait for tenants that nobody had proven when they began to wait.
 #[derive(Debug, Default)]

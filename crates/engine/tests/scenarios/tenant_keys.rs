@@ -1,5 +1,6 @@
 //! A key set for each tenant: whose keys verify whose tokens, and where they come from.
 
+mod addresses;
 mod crowds;
 #[cfg(feature = "discovery")]
 mod discovered;
@@ -332,6 +333,10 @@ fn mistakes_are_told_where_they_stand() {
             "limits.tenants.unknown.burst",
         ),
         (json!({"unknown": {"burst": 1}}), "limits.tenants.unknown"),
+        (
+            json!({"unknown_per_source": {"burst": 1, "per_minute": 1_000_001}}),
+            "limits.tenants.unknown_per_source.per_minute",
+        ),
         (json!({"keep": 100}), "limits.tenants.keep"),
     ] {
         let document = with(each(any()), json!({"limits": {"tenants": limits}}));
