@@ -59,6 +59,7 @@ mod tenants;
 mod texts;
 mod url;
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use portcullis_jose::Algorithm;
@@ -308,7 +309,8 @@ const MOST_LISTED: usize = 2000;
 
 fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<Rc<Anchor>>> {
     let mut anchors: Vec<Rc<Anchor>> = Vec::new();
-    let (mut templates, mut listed): (usize, usize) = (0, 0);
+    let mut known = Known::default();
+    let mut listed: usize = 0;
     // An empty list is meant where every route is anonymous; nothing can be verified then.
     for item in field.list()? {
         let Some(anchor) = item
@@ -317,15 +319,14 @@ fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<
         else {
             continue;
         };
-        let mut known = anchors.iter();
-        if known.any(|known| known.issuer == anchor.issuer || may_be_the_same(known, &anchor)) {
+        let anchor = Rc::new(anchor);
+        if !known.add(&anchor) {
             item.problem_with_help(
                 "this issuer is configured already",
                 "an issuer has one entry, with all its audiences; no name may fit two",
             );
         }
-        templates = templates.saturating_add(usize::from(anchor.template().is_some()));
-        if templates > MOST_TEMPLATES {
+        if known.templates.len() > MOST_TEMPLATES {
             item.problem(format!(
                 "is one more than the {MOST_TEMPLATES} issuers that may have a place for a tenant"
             ));
@@ -342,18 +343,34 @@ fn read_anchors(field: &Field<'_>, environment: &dyn Environment) -> Option<Vec<
                 "a pattern stands for any number: the key sets of those that tokens name are fetched, see `limits.tenants`",
             );
         }
-        anchors.push(Rc::new(anchor));
+        anchors.push(anchor);
     }
     Some(anchors)
 }
 
-/// Whether some token's issuer may be both.
-fn may_be_the_same(a: &Anchor, b: &Anchor) -> bool {
-    match (a.template(), b.template()) {
-        (None, None) => false,
-        (Some(a), None) => a.tenant_of(&b.issuer).is_some(),
-        (None, Some(b)) => b.tenant_of(&a.issuer).is_some(),
-        (Some(a), Some(b)) => a.overlaps(b),
+/// The issuers read so far. Only those with a place for a tenant are compared with each other: they are few.
+#[derive(Default)]
+struct Known {
+    names: BTreeSet<Rc<str>>,
+    templates: Vec<Rc<Anchor>>,
+}
+
+impl Known {
+    /// Whether no token's issuer may be both this one and one before.
+    fn add(&mut self, anchor: &Rc<Anchor>) -> bool {
+        let mut templates = self.templates.iter().filter_map(|known| known.template());
+        let taken = match anchor.template() {
+            None => templates.any(|known| known.tenant_of(&anchor.issuer).is_some()),
+            Some(template) => {
+                let mut names = self.names.iter();
+                templates.any(|known| known.overlaps(template))
+                    || names.any(|known| template.tenant_of(known).is_some())
+            }
+        };
+        if anchor.template().is_some() {
+            self.templates.push(Rc::clone(anchor));
+        }
+        self.names.insert(Rc::clone(&anchor.issuer)) && !taken
     }
 }
 

@@ -253,6 +253,13 @@ fn mistakes_are_told_where_they_stand() {
         ),
         (
             json!([
+                plain("https://login.example.com/acme"),
+                plain("https://login.example.com/acme")
+            ]),
+            "issuers[1]",
+        ),
+        (
+            json!([
                 template(TEMPLATE),
                 plain("https://login.example.com/acme/v2.0")
             ]),
