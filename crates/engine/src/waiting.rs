@@ -62,6 +62,8 @@ pub(crate) struct Flight {
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
     next: u64,
+    /// Whose turn it is, or that of the next one, among those that other workers make.
+    turn: u64,
     list: BTreeMap<FlightId, Flight>,
 }
 
@@ -93,15 +95,21 @@ impl Flights {
         self.list.remove(&id)
     }
 
-    /// Those that another worker makes.
+    /// Those that another worker makes, in the order of their turns.
     pub(crate) fn of_others(&self) -> Vec<(FlightId, FeedId, Want)> {
-        let flights = self.list.iter();
+        let of_others = |(id, flight): (&FlightId, &Flight)| match flight.hop {
+            Hop::Another(want) => Some((*id, flight.feed, want)),
+            Hop::Metadata | Hop::Keys => None,
+        };
+        let mut flights: Vec<_> = self.list.iter().filter_map(of_others).collect();
+        let earlier = flights.partition_point(|(id, ..)| id.0 < self.turn);
+        flights.rotate_left(earlier);
         flights
-            .filter_map(|(id, flight)| match flight.hop {
-                Hop::Another(want) => Some((*id, flight.feed, want)),
-                Hop::Metadata | Hop::Keys => None,
-            })
-            .collect()
+    }
+
+    /// Has the next look at those that other workers make begin with this one.
+    pub(crate) const fn begin_with(&mut self, id: FlightId) {
+        self.turn = id.0;
     }
 
     pub(crate) fn of_feed(&self, feed: FeedId) -> Option<(FlightId, Flight)> {

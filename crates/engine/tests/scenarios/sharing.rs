@@ -296,6 +296,49 @@ fn a_large_set_is_fetched_by_each_worker() {
 }
 
 #[test]
+fn a_large_set_that_is_awaited_keeps_nobody_from_one_that_has_come() {
+    let (old, new) = (key("a", 1), key("b", 2));
+    let large = |keys: &[&Key]| {
+        let mut set = key_set(keys);
+        set.extend(std::iter::repeat_n(b' ', 30 << 10));
+        set
+    };
+    let mut document = sharing();
+    let issuer = document["issuers"][0].clone();
+    let names = ["https://one.example.com", "https://two.example.com"];
+    let issuers = names.map(|name| with(issuer.clone(), json!({ "issuer": name })));
+    document["issuers"] = json!(issuers);
+    document["upstream"] = json!({});
+    let mut proxy = Proxy::new(&document, 2);
+    for _ in 0..4 {
+        proxy.pass(TICK);
+        proxy.answer_all_with(&large(&[&old]));
+    }
+    proxy.pass(40 * SECOND);
+    assert_eq!(proxy.count(Count::SharedTaken), 2);
+    // The first worker fetches both sets for a new key, the second waits for it.
+    for name in names {
+        let claims = with(proxy.workers[0].claims(), json!({ "iss": name }));
+        let token = new.sign(&claims);
+        for worker in &mut proxy.workers {
+            worker.send(&get("/orders").bearer(&token)).waits();
+        }
+    }
+    assert_eq!(proxy.workers[1].calls.len(), 0);
+    // The set that was asked for last comes first.
+    let (flight, _) = proxy.workers[0].calls.remove(1);
+    let reply = Reply::Response {
+        status: 200,
+        headers: &[],
+        body: &large(&[&old, &new]),
+    };
+    assert_eq!(proxy.workers[0].answer_flight(flight, reply).len(), 1);
+    let mut ended = proxy.pass(2 * TICK);
+    assert_eq!(ended.len(), 1, "two ticks, one for each");
+    ended.remove(0).1.forward();
+}
+
+#[test]
 fn a_host_that_shares_nothing_or_badly_costs_fetches_only() {
     let good = key("a", 1);
     for mood in [Mood::Missing, Mood::Full, Mood::Contended, Mood::Swollen] {
