@@ -104,6 +104,7 @@ fn document(kind: Kind, count: usize) -> String {
         "version": 1, "issuers": issuers, "default": "deny",
         "routes": [{"match": {"prefix": "/"}, "require": {}}],
         "upstream": {"set": {"x-user": "subject"}},
+        "limits": {"waiting": {"requests": 4000, "bytes": "64MiB"}},
     });
     if kind == Kind::Pattern {
         // All come from one address here.

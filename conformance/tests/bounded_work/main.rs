@@ -1,5 +1,6 @@
 //! No callback of the filter takes more than 2 ms, with a thousand issuers or tenants: counted in fuel, which is the same on every
-//! machine, for every tick, every reply and every request while their keys come, go on, fail, or are all asked for at once.
+//! machine, for every tick, every reply and every request while their keys come, go on, fail, or are all asked for at once. Ticks may
+//! take longer where more than 800 requests wait for one reply.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -187,4 +188,29 @@ fn requests_that_waited_for_one_reply() {
     assert_eq!(all.tick_period(), HALF);
     all.finish();
     holds("256 that waited for one reply", &all.take_most());
+}
+
+/// More than the default of `limits.waiting.requests` by far: the tick takes longer, so that it takes a second, and nothing else does.
+#[test]
+fn thousands_that_waited_for_one_reply() {
+    let mut all = Issuers::start(Kind::Issuers, 1);
+    for _ in 0..4000 {
+        all.request(0);
+    }
+    all.answer_all(Issuers::keys);
+    let mut passed = Duration::ZERO;
+    while all.tick_period() < HALF {
+        let period = all.tick_period();
+        all.tick(period);
+        passed += period;
+        all.request(0);
+    }
+    assert!(all.passed() >= 4000, "{}", all.passed());
+    assert!(passed <= Duration::from_secs(1), "{passed:?}");
+    all.finish();
+    let most = all.take_most();
+    println!("4000 that waited for one reply: {most}");
+    assert!(most.reply.max(most.request) <= TWO_MILLISECONDS, "{most}");
+    // Of every 200 one, where elsewhere 4 go on.
+    assert!(most.tick <= TWO_MILLISECONDS * 20 / 4, "{most}");
 }
