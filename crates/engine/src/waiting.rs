@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::call::{FlightId, WaiterId};
 use crate::config::Limits;
 use crate::time::UnixTime;
-use strangers::{MOST_STRANGE_FLIGHTS, Strangers};
+use strangers::{MOST_STRANGE_FLIGHTS, Strangers, Taken};
 
 /// Most fetches in flight at once, over all issuers.
 pub(crate) const MOST_FLIGHTS: usize = 32;
@@ -171,10 +171,13 @@ impl Waiters {
         self.list.len() < self.most && self.bytes.saturating_add(bytes) <= self.most_bytes
     }
 
-    /// Whether one more may wait for a tenant that nobody has proven, whose slot this is.
-    pub(crate) fn has_room_for_stranger(&self, slot: usize, bytes: usize) -> bool {
-        let (most, most_bytes) = (self.most, self.most_bytes);
-        self.strangers.has_room(slot, bytes, most, most_bytes)
+    /// Whether one more may wait for a tenant that nobody has proven, whose slot this is, if it has one.
+    pub(crate) fn has_room_for_stranger(&self, slot: Option<usize>, bytes: usize) -> bool {
+        let most = Taken {
+            requests: self.most,
+            bytes: self.most_bytes,
+        };
+        self.strangers.has_room(slot, bytes, most)
     }
 
     /// Takes a place. `unproven`: the slot of the tenant, if it waits for one that nobody has proven.

@@ -306,7 +306,7 @@ impl Guard {
             return Err(full());
         }
         if is_unproven {
-            self.check_waiters_for_stranger(need.slot, bytes)?;
+            self.check_waiters_for_stranger(Some(need.slot), bytes)?;
         }
         if self.is_a_guess(need, now) {
             self.budget.check(Self::source_of(passage), now)?;

@@ -32,6 +32,7 @@ impl Guard {
         self.budget.check(source, now)?;
         self.budget.check_tenant(source, now)?;
         self.check_flights_for_strangers()?;
+        self.check_waiters_for_stranger(None, 0)?;
         let flights = &self.flights;
         let admitted = self.keys.admit(
             &token.anchor,
@@ -57,10 +58,10 @@ impl Guard {
         }
     }
 
-    /// Whether one more request may wait for this tenant, which nobody has proven.
+    /// Whether one more request may wait for a tenant that nobody has proven, whose slot this is, if it has one.
     pub(super) fn check_waiters_for_stranger(
         &self,
-        slot: usize,
+        slot: Option<usize>,
         bytes: usize,
     ) -> Result<(), Refusal> {
         if self.waiters.has_room_for_stranger(slot, bytes) {
