@@ -1,7 +1,7 @@
 //! The corpus through the built filter in the manner of every host: the same verdicts as natively, or an exception that is listed
 //! with its reason.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Result, anyhow, ensure};
 use host_test::{HostProfile, Module};
@@ -99,10 +99,6 @@ fn every_case_is_as_natively_in_the_manner_of_every_host() {
             cases.len() - listed,
             cases.len(),
             began.elapsed().as_secs_f32()
-        );
-        assert!(
-            began.elapsed() < Duration::from_secs(120),
-            "it has become slow"
         );
     }
     assert!(
