@@ -97,20 +97,10 @@ mod tests {
     /// The same over sequences drawn at random, so that a machine without libFuzzer plays many too.
     #[test]
     fn drawn_sequences_hold() {
-        let runs = std::env::var("PORTCULLIS_SEQUENCES").map_or(2_000, |runs| {
-            runs.parse().expect("PORTCULLIS_SEQUENCES is a number")
-        });
+        let drawn = crate::drawn(2_000);
+        let runs = drawn.len();
         let mut sum = Outcome::default();
-        let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
-        for _ in 0..runs {
-            let data: Vec<u8> = (0..600)
-                .map(|_| {
-                    state ^= state << 13;
-                    state ^= state >> 7;
-                    state ^= state << 17;
-                    state.to_le_bytes()[3]
-                })
-                .collect();
+        for data in drawn {
             add(&mut sum, run(&data));
         }
         println!("engine_operations: {runs} sequences, {sum:?}");

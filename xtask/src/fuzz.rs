@@ -13,7 +13,7 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// The targets, each a file of `fuzz/fuzz_targets` whose body is a function of the fuzz library.
-pub(crate) const TARGETS: [&str; 9] = [
+pub(crate) const TARGETS: [&str; 10] = [
     "answer_template",
     "compact_jws",
     "credentials",
@@ -23,6 +23,7 @@ pub(crate) const TARGETS: [&str; 9] = [
     "shared_data",
     "engine_operations",
     "signatures",
+    "tenants",
 ];
 const MANIFEST: &str = "fuzz/Cargo.toml";
 

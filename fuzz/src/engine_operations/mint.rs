@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use base64ct::{Base64UrlUnpadded, Encoding as _};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use serde_json::json;
+
+use crate::minting;
 
 /// The two issuers. They use the same names for different keys.
 pub(super) const ISSUERS: [&str; 2] = ["https://a.example.com", "https://b.example.com"];
@@ -30,8 +31,7 @@ impl Signer {
 
     /// The public key as a JWK, with the name under which its issuer publishes it.
     pub(super) fn jwk(self) -> serde_json::Value {
-        let x = Base64UrlUnpadded::encode_string(self.key().verifying_key().as_bytes());
-        json!({"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": KIDS[self.number], "x": x})
+        minting::jwk(self.key(), KIDS[self.number])
     }
 }
 
@@ -102,20 +102,10 @@ impl Recipe {
         }
         minted.text = sign(&minted);
         if (28..32).contains(&(self.flaw % 32)) {
-            minted.change(usize::from(self.number) << 8 | detail);
+            minting::change(&mut minted.text, usize::from(self.number) << 8 | detail);
+            minted.intact = false;
         }
         minted
-    }
-}
-
-impl Minted {
-    /// Changes one character.
-    fn change(&mut self, place: usize) {
-        let mut bytes = std::mem::take(&mut self.text).into_bytes();
-        let at = place % bytes.len();
-        bytes[at] = if bytes[at] == b'A' { b'B' } else { b'A' };
-        self.text = String::from_utf8(bytes).expect("ASCII");
-        self.intact = false;
     }
 }
 
@@ -133,12 +123,5 @@ fn sign(minted: &Minted) -> String {
         "scope": if minted.may_read { "read" } else { "write" },
         "tenant": format!("t{}", minted.tenant),
     });
-    let encode = |text: String| Base64UrlUnpadded::encode_string(text.as_bytes());
-    let input = format!(
-        "{}.{}",
-        encode(header.to_string()),
-        encode(claims.to_string())
-    );
-    let signature = minted.signer.key().sign(input.as_bytes()).to_bytes();
-    format!("{input}.{}", Base64UrlUnpadded::encode_string(&signature))
+    minting::sign(minted.signer.key(), &header, &claims)
 }

@@ -5,14 +5,15 @@ mod replies;
 use std::collections::BTreeSet;
 
 use portcullis_engine::{
-    Call, Config, FlightId, Forward, Guard, GuardOptions, Pending, Reason, Reject, RequestHead,
-    Shadow, Step, UnixTime, Verdict, WaiterId,
+    Call, Config, FlightId, Forward, Guard, GuardOptions, Pending, Reason, RequestHead, Shadow,
+    Step, UnixTime, Verdict, WaiterId,
 };
 use portcullis_jose::Software;
 
 use super::Outcome;
 use super::mint::{ISSUERS, Minted, Recipe};
 use super::model::{BUILT_AT, DOCUMENT, FLIGHT, MOST_WAITING, Model, Place, Route};
+use crate::decisions::{check_event, check_reject};
 
 /// Most operations of one input.
 const MOST_OPERATIONS: usize = 300;
@@ -249,7 +250,7 @@ impl<'d> Story<'d> {
                 check_shadow(&shadow, &sent);
                 check_event(
                     &shadow.outcome().event_line(self.now()),
-                    sent.token.as_ref(),
+                    sent.token.as_ref().map(|token| &*token.text),
                 );
             }
             Step::Forward(forward) => {
@@ -259,7 +260,7 @@ impl<'d> Story<'d> {
                 check_forward(&forward, &sent, deserves);
                 check_event(
                     &forward.outcome().event_line(self.now()),
-                    sent.token.as_ref(),
+                    sent.token.as_ref().map(|token| &*token.text),
                 );
             }
             Step::Reject(reject) => {
@@ -269,7 +270,7 @@ impl<'d> Story<'d> {
                 check_reject(&reject);
                 check_event(
                     &reject.outcome().event_line(self.now()),
-                    sent.token.as_ref(),
+                    sent.token.as_ref().map(|token| &*token.text),
                 );
             }
             // The document of this target has nothing to tell anyone.
@@ -460,31 +461,4 @@ fn check_shadow(shadow: &Shadow, sent: &Sent) {
     let posing: &[&[u8]] = if sent.spoof { &[b"X_Subject"] } else { &[] };
     assert_eq!(removed, posing);
     assert_eq!(shadow.path(), None);
-}
-
-fn check_reject(reject: &Reject) {
-    assert!(
-        matches!(reject.status(), 400 | 401 | 403 | 429 | 503),
-        "{}",
-        reject.status()
-    );
-    let has = |wanted: &str| reject.headers().any(|(name, _)| name == wanted);
-    assert!(reject.status() != 401 || has("www-authenticate"));
-    assert!(reject.status() != 429 || has("retry-after"));
-    assert!(has("cache-control"));
-    serde_json::from_str::<serde_json::Value>(reject.body()).expect("a problem document");
-}
-
-fn check_event(line: &str, token: Option<&Minted>) {
-    assert!(
-        line.len() <= 1800 && !line.chars().any(char::is_control),
-        "{line:?}"
-    );
-    serde_json::from_str::<serde_json::Value>(line).expect("an event is JSON");
-    if let Some((_, signature)) = token.and_then(|token| token.text.rsplit_once('.')) {
-        assert!(
-            signature.is_empty() || !line.contains(signature),
-            "a credential in the log"
-        );
-    }
 }
