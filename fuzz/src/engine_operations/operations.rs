@@ -394,14 +394,18 @@ impl<'d> Story<'d> {
         if self.paused.is_empty() {
             return;
         }
-        let (pending, sent) = self
+        let (pending, mut sent) = self
             .paused
             .swap_remove(usize::from(which) % self.paused.len());
         match how % 4 {
             0 => {
                 self.lost.insert(pending.waiter());
             }
-            1 => self.go_on(pending, sent),
+            1 => {
+                // It waits on for what it waited for.
+                sent.pauses -= 1;
+                self.go_on(pending, sent);
+            }
             _ => self.guard.cancel(pending),
         }
     }
