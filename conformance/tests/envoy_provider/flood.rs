@@ -30,13 +30,11 @@ fn samples<'t>(tokens: impl IntoIterator<Item = &'t Token>) -> Vec<Sample> {
 /// `token` with a signature that nobody made: another one for every `number`.
 fn forged(token: &str, number: usize) -> String {
     let (signed, signature) = token.rsplit_once('.').expect("a compact JWS");
-    let (_, rest) = signature.split_at(3);
-    format!(
-        "{signed}.{}{}{}{rest}",
-        digit(number),
-        digit(number / 64),
-        digit(number / 4096)
-    )
+    let (start, rest) = signature.split_at(4);
+    let [first, second, third] = [number, number / 64, number / 4096].map(digit);
+    // One of so many would be the issuer's own.
+    let fourth = if start.ends_with('A') { 'B' } else { 'A' };
+    format!("{signed}.{first}{second}{third}{fourth}{rest}")
 }
 
 /// `token` with a key id that no issuer has.

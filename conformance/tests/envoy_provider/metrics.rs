@@ -72,13 +72,17 @@ fn prometheus_shows_labels_and_microseconds() -> Result<()> {
         403
     );
 
-    // Histograms are merged from the workers when statistics are flushed, every five seconds.
+    // Histograms are merged from the workers when statistics are flushed, every five seconds; the guard's timer carries its counts.
     let mut series = Vec::new();
-    wait_until("histograms are merged", Duration::from_secs(30), || {
+    wait_until("all is counted", Duration::from_secs(30), || {
         series = parse(&gateway.envoy().admin("/stats/prometheus")?)?;
-        Ok(series
-            .iter()
-            .any(|one| one.name == "portcullis_latency_us_count" && one.value >= 1.0))
+        let sum = |name: &str| -> f64 {
+            let named = series.iter().filter(|one| one.name == name);
+            named.map(|one| one.value).sum()
+        };
+        let timed = sum("portcullis_latency_us_count");
+        let verified = sum("portcullis_signature");
+        Ok(timed >= 1.0 && timed >= verified && sum("portcullis_decisions") >= 9.0)
     })?;
     let decisions = |verdict: &str, reason: &str| {
         series

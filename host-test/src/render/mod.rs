@@ -141,13 +141,15 @@ pub fn render(target: Target, configuration: &str, wishes: &Wishes) -> Result<Re
 }
 
 /// What Envoy is asked to allow: the callbacks that the module has and the calls that it makes. What every module needs to start
-/// (`_initialize`, `malloc`) Envoy does not restrict.
+/// (`_initialize`, `malloc`) Envoy does not restrict. Sorted: their order in a module is chance.
 pub fn capabilities(module: &Module) -> Vec<String> {
     let callbacks = module
         .exported_functions()
         .filter(|name| name.starts_with("proxy_on_") && *name != "proxy_on_memory_allocate");
     let calls = module.imports().iter().map(|(_, name)| name.as_str());
-    callbacks.chain(calls).map(str::to_owned).collect()
+    let mut all: Vec<String> = callbacks.chain(calls).map(str::to_owned).collect();
+    all.sort_unstable();
+    all
 }
 
 /// The one line at the head of a file.
