@@ -15,6 +15,7 @@ mod minting;
 pub mod policy_document;
 pub mod shared_data;
 pub mod signatures;
+mod tape;
 pub mod tenants;
 
 /// The files of `corpus/<target>`, by name.

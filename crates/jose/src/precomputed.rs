@@ -21,7 +21,7 @@ use crate::public_key::{Material, PublicKey};
 use crate::verify::{Verifier, verify_by_crate};
 use tables::{Table, Tables, Whose};
 
-/// About how long one [`Verifier::advance`] works at most, in nanoseconds. No single step is longer.
+/// About how long one [`Verifier::advance`] works at most, in nanoseconds, by the prices of additions (1.3 ms were measured).
 const ADVANCE_NANOS: u64 = 1_000_000;
 
 /// Verification in this module's own code, with tables per key.

@@ -1,9 +1,9 @@
 //! What must be true of a guard, told without looking into it: its clock, the keys that it was given, who deserves to pass.
 
 use super::mint::{ISSUERS, Minted, Signer};
+use crate::tape::BUILT_AT;
 
 /// All times in milliseconds.
-pub(super) const BUILT_AT: u64 = 1_795_000_000_000;
 pub(super) const LEEWAY: u64 = 5_000;
 pub(super) const REFRESH: u64 = 60_000;
 pub(super) const STALE: u64 = 30_000;

@@ -12,8 +12,9 @@ use portcullis_jose::Software;
 
 use super::Outcome;
 use super::mint::{ISSUERS, Minted, Recipe};
-use super::model::{BUILT_AT, DOCUMENT, FLIGHT, MOST_WAITING, Model, Place, Route};
+use super::model::{DOCUMENT, FLIGHT, MOST_WAITING, Model, Place, Route};
 use crate::decisions::{check_event, check_reject};
+use crate::tape::{BUILT_AT, Tape};
 
 /// Most operations of one input.
 const MOST_OPERATIONS: usize = 300;
@@ -43,14 +44,12 @@ struct Open {
 
 /// One input being played.
 pub(super) struct Story<'d> {
-    input: std::slice::Iter<'d, u8>,
+    tape: Tape<'d>,
     guard: Guard,
     wakes_others: bool,
     /// Nothing is enforced.
     shadow: bool,
     model: Model,
-    host_ms: u64,
-    rand: u128,
     slots: Vec<Minted>,
     /// The keys that each issuer publishes, by bit.
     published: [u8; ISSUERS.len()],
@@ -63,8 +62,8 @@ pub(super) struct Story<'d> {
 
 impl<'d> Story<'d> {
     pub(super) fn new(data: &'d [u8]) -> Self {
-        let mut input = data.iter();
-        let manner = input.next().copied().unwrap_or(1);
+        let mut tape = Tape::new(data);
+        let manner = tape.next().unwrap_or(1);
         let (wakes_others, shadow) = (manner % 4 != 0, manner >= 192);
         let mode = if shadow { "shadow" } else { "enforce" };
         let document = DOCUMENT.replacen('{', &format!(r#"{{"mode": "{mode}","#), 1);
@@ -75,22 +74,20 @@ impl<'d> Story<'d> {
             seed: 1,
             wakes_others,
         };
-        let host_ms = BUILT_AT + 1_000_000;
+        let begun = tape.host_ms;
         let good = |issuer| {
             Recipe {
                 issuer,
                 ..Recipe::default()
             }
-            .mint(host_ms)
+            .mint(begun)
         };
         Self {
-            input,
+            tape,
             guard: Guard::new(config, options, Box::new(Software)),
             wakes_others,
             shadow,
             model: Model::default(),
-            host_ms,
-            rand: 1,
             slots: vec![good(0), good(1), good(0), good(1)],
             published: [1, 1],
             open: Vec::new(),
@@ -101,25 +98,9 @@ impl<'d> Story<'d> {
         }
     }
 
-    fn byte(&mut self) -> u8 {
-        self.input.next().copied().unwrap_or(0)
-    }
-
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.host_ms)
-    }
-
-    fn rand(&mut self) -> u128 {
-        self.rand = self
-            .rand
-            .wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645)
-            .wrapping_add(1);
-        self.rand
-    }
-
     pub(super) fn play(mut self) -> Outcome {
         for _ in 0..MOST_OPERATIONS {
-            let Some(operation) = self.input.next() else {
+            let Some(operation) = self.tape.next() else {
                 break;
             };
             match operation % 16 {
@@ -127,11 +108,14 @@ impl<'d> Story<'d> {
                 6 | 7 => self.mint(),
                 8 | 9 => self.reply(),
                 10 => self.tick(),
-                11 => self.host_ms = self.host_ms.saturating_add(u64::from(self.byte()) * 40),
+                11 => {
+                    let by = u64::from(self.tape.byte());
+                    self.tape.pass(by * 40);
+                }
                 12 => self.move_clock(),
                 13 => {
-                    let issuer = usize::from(self.byte()) % ISSUERS.len();
-                    self.published[issuer] = self.byte() % 16;
+                    let issuer = usize::from(self.tape.byte()) % ISSUERS.len();
+                    self.published[issuer] = self.tape.byte() % 16;
                 }
                 14 => self.lose(),
                 _ => self.reply_late(),
@@ -160,13 +144,13 @@ impl<'d> Story<'d> {
     }
 
     fn mint(&mut self) {
-        let slot = usize::from(self.byte()) % 8;
+        let slot = usize::from(self.tape.byte()) % 8;
         let recipe = Recipe {
-            issuer: self.byte(),
-            number: self.byte(),
-            flaw: self.byte(),
-            detail: self.byte(),
-            subject: self.byte(),
+            issuer: self.tape.byte(),
+            number: self.tape.byte(),
+            flaw: self.tape.byte(),
+            detail: self.tape.byte(),
+            subject: self.tape.byte(),
         };
         // Issuers know the time, whatever the proxy's clock says.
         let minted = recipe.mint(self.model.now().max(BUILT_AT));
@@ -177,7 +161,12 @@ impl<'d> Story<'d> {
     }
 
     fn send(&mut self) {
-        let (slot, route, source, flags) = (self.byte(), self.byte(), self.byte(), self.byte());
+        let (slot, route, source, flags) = (
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+        );
         let token = self.slots.get(usize::from(slot) % 9).cloned();
         let sent = Sent {
             token,
@@ -220,8 +209,8 @@ impl<'d> Story<'d> {
             source_address: &|| Some(source.as_bytes().to_vec()),
         };
         self.outcome.requests += 1;
-        let (now, rand) = (self.now(), self.rand());
-        let may_judge = self.model.observe(self.host_ms).is_some();
+        let (now, rand) = (self.tape.now(), self.tape.rand());
+        let may_judge = self.model.observe(self.tape.host_ms).is_some();
         if let Some(token) = &sent.token {
             self.outcome.tokens += 1;
             self.outcome.valid += u64::from(may_judge && self.model.is_valid(token));
@@ -249,7 +238,7 @@ impl<'d> Story<'d> {
                 }
                 check_shadow(&shadow, &sent);
                 check_event(
-                    &shadow.outcome().event_line(self.now()),
+                    &shadow.outcome().event_line(self.tape.now()),
                     sent.token.as_ref().map(|token| &*token.text),
                 );
             }
@@ -259,7 +248,7 @@ impl<'d> Story<'d> {
                 self.outcome.permits += u64::from(deserves);
                 check_forward(&forward, &sent, deserves);
                 check_event(
-                    &forward.outcome().event_line(self.now()),
+                    &forward.outcome().event_line(self.tape.now()),
                     sent.token.as_ref().map(|token| &*token.text),
                 );
             }
@@ -269,7 +258,7 @@ impl<'d> Story<'d> {
                 self.check_refused(reason, &sent, deserves, open, may_judge);
                 check_reject(&reject);
                 check_event(
-                    &reject.outcome().event_line(self.now()),
+                    &reject.outcome().event_line(self.tape.now()),
                     sent.token.as_ref().map(|token| &*token.text),
                 );
             }
@@ -348,7 +337,7 @@ impl<'d> Story<'d> {
     }
 
     fn tick(&mut self) {
-        self.model.observe(self.host_ms);
+        self.model.observe(self.tape.host_ms);
         let now = self.model.now();
         let (over, open) = std::mem::take(&mut self.open)
             .into_iter()
@@ -356,7 +345,7 @@ impl<'d> Story<'d> {
         self.open = open;
         let over: Vec<Open> = over;
         self.dead.extend(over.into_iter().map(|open| open.flight));
-        let (host_now, rand) = (self.now(), self.rand());
+        let (host_now, rand) = (self.tape.now(), self.tape.rand());
         let ticked = self.guard.tick(host_now, rand);
         for outgoing in ticked.calls {
             self.note_call(outgoing.flight, &outgoing.call);
@@ -382,15 +371,15 @@ impl<'d> Story<'d> {
     }
 
     fn go_on(&mut self, pending: Pending, sent: Sent) {
-        let (now, rand) = (self.now(), self.rand());
-        let may_judge = self.model.observe(self.host_ms).is_some();
+        let (now, rand) = (self.tape.now(), self.tape.rand());
+        let may_judge = self.model.observe(self.tape.host_ms).is_some();
         let step = self.guard.resume(pending, now, rand);
         self.judge(step, sent, may_judge);
     }
 
     /// A client leaves, an adapter forgets, or one resumes too early.
     fn lose(&mut self) {
-        let (which, how) = (self.byte(), self.byte());
+        let (which, how) = (self.tape.byte(), self.tape.byte());
         if self.paused.is_empty() {
             return;
         }
@@ -411,15 +400,8 @@ impl<'d> Story<'d> {
     }
 
     fn move_clock(&mut self) {
-        let by = u64::from(self.byte());
-        self.host_ms = match by % 8 {
-            0 => 0,
-            1 => BUILT_AT - 1,
-            2 => self.host_ms.saturating_sub(by * 1000),
-            3 => self.host_ms.saturating_add(by * 1000),
-            // Mostly the clock is mended.
-            _ => self.model.now().max(BUILT_AT + 1_000_000) + by,
-        };
+        let by = self.tape.byte();
+        self.tape.move_clock(by, self.model.now());
     }
 }
 

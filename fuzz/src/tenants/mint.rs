@@ -5,9 +5,9 @@ use std::sync::{LazyLock, OnceLock};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
-use super::model::BUILT_AT;
 use super::names::{TENANTS, Tenant};
 use crate::minting;
+use crate::tape::BUILT_AT;
 
 /// The names of every tenant's keys: the same for all.
 pub(super) const KIDS: [&str; 3] = ["k0", "k1", "k2"];

@@ -15,9 +15,9 @@ pub(super) use held::{Held, Standing};
 
 use super::mint::{Minted, Signer};
 use super::names::Tenant;
+use crate::tape::BUILT_AT;
 
 /// All times in milliseconds.
-pub(super) const BUILT_AT: u64 = 1_795_000_000_000;
 pub(super) const LEEWAY: u64 = 5_000;
 pub(super) const REFRESH: u64 = 60_000;
 pub(super) const STALE: u64 = 30_000;

@@ -15,10 +15,11 @@ use portcullis_jose::Software;
 use super::Outcome;
 use super::mint::{Minted, Recipe, lasting};
 use super::model::{
-    BUILT_AT, HOUR, MOST_FLIGHTS, MOST_STRANGE_FLIGHTS, MOST_STRANGERS_WAITING, MOST_WAITING,
+    HOUR, MOST_FLIGHTS, MOST_STRANGE_FLIGHTS, MOST_STRANGERS_WAITING, MOST_WAITING,
     MOST_WAITING_FOR_ONE, Model,
 };
 use super::names::{CROWD, DOCUMENT, Tenant};
+use crate::tape::{BUILT_AT, Tape};
 
 /// Most operations of one input.
 const MOST_OPERATIONS: usize = 300;
@@ -99,12 +100,10 @@ struct Waiting {
 
 /// One input being played.
 pub(super) struct Story<'d> {
-    input: std::slice::Iter<'d, u8>,
+    tape: Tape<'d>,
     guard: Guard,
     wakes_others: bool,
     model: Model,
-    host_ms: u64,
-    rand: u128,
     slots: Vec<Minted>,
     /// The keys that a tenant publishes, by bit, where it is not only the first.
     published: BTreeMap<Tenant, u8>,
@@ -122,8 +121,8 @@ pub(super) struct Story<'d> {
 
 impl<'d> Story<'d> {
     pub(super) fn new(data: &'d [u8]) -> Self {
-        let mut input = data.iter();
-        let manner = input.next().copied().unwrap_or(1);
+        let mut tape = Tape::new(data);
+        let manner = tape.next().unwrap_or(1);
         let wakes_others = manner % 4 != 0;
         let config = Config::parse(DOCUMENT.as_bytes()).unwrap_or_else(|wrong| panic!("{wrong}"));
         let options = GuardOptions {
@@ -131,15 +130,13 @@ impl<'d> Story<'d> {
             seed: 1,
             wakes_others,
         };
-        let host_ms = BUILT_AT + 1_000_000;
-        let good = |entry: u8| Recipe::good(Tenant::of(entry + 8, 0)).mint(host_ms);
+        let begun = tape.host_ms;
+        let good = |entry: u8| Recipe::good(Tenant::of(entry + 8, 0)).mint(begun);
         let mut story = Self {
-            input,
+            tape,
             guard: Guard::new(config, options, Box::new(Software)),
             wakes_others,
             model: Model::new(),
-            host_ms,
-            rand: 1,
             slots: vec![good(2), good(3), good(0), good(1)],
             published: BTreeMap::new(),
             open: Vec::new(),
@@ -159,8 +156,8 @@ impl<'d> Story<'d> {
         if manner == 2 {
             return;
         }
-        self.model.observe(self.host_ms);
-        let (now, rand) = (self.now(), self.rand());
+        self.model.observe(self.tape.host_ms);
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let calls = self.guard.start(now, rand);
         assert_eq!(calls.len(), Tenant::listed().count());
         self.take_calls(calls);
@@ -175,25 +172,9 @@ impl<'d> Story<'d> {
         }
     }
 
-    fn byte(&mut self) -> u8 {
-        self.input.next().copied().unwrap_or(0)
-    }
-
-    fn now(&self) -> UnixTime {
-        UnixTime::from_millis(self.host_ms)
-    }
-
-    fn rand(&mut self) -> u128 {
-        self.rand = self
-            .rand
-            .wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645)
-            .wrapping_add(1);
-        self.rand
-    }
-
     pub(super) fn play(mut self) -> Outcome {
         for _ in 0..MOST_OPERATIONS {
-            let Some(operation) = self.input.next() else {
+            let Some(operation) = self.tape.next() else {
                 break;
             };
             match operation % 32 {
@@ -202,11 +183,14 @@ impl<'d> Story<'d> {
                 13..=16 => self.reply(),
                 17 => self.answer_all(),
                 18 | 19 => self.tick(),
-                20 | 21 => self.host_ms = self.host_ms.saturating_add(u64::from(self.byte()) * 40),
+                20 | 21 => {
+                    let by = u64::from(self.tape.byte());
+                    self.tape.pass(by * 40);
+                }
                 22 => self.move_clock(),
                 23 => {
-                    let tenant = Tenant::of(self.byte(), self.byte());
-                    let keys = self.byte() % 8;
+                    let tenant = Tenant::of(self.tape.byte(), self.tape.byte());
+                    let keys = self.tape.byte() % 8;
                     self.published.insert(tenant, keys);
                 }
                 24 => self.lose(),
@@ -215,7 +199,7 @@ impl<'d> Story<'d> {
                 28 => self.abandon(),
                 29 => self.tick_without_timer(),
                 30 => self.send_burst(),
-                _ => self.host_ms = self.host_ms.saturating_add(1),
+                _ => self.tape.pass(1),
             }
             self.check_bounds();
         }
@@ -294,12 +278,12 @@ impl<'d> Story<'d> {
     }
 
     fn mint(&mut self) {
-        let slot = usize::from(self.byte()) % 7;
+        let slot = usize::from(self.tape.byte()) % 7;
         let recipe = Recipe {
-            tenant: Tenant::of(self.byte(), self.byte()),
-            number: self.byte(),
-            flaw: self.byte(),
-            detail: self.byte(),
+            tenant: Tenant::of(self.tape.byte(), self.tape.byte()),
+            number: self.tape.byte(),
+            flaw: self.tape.byte(),
+            detail: self.tape.byte(),
         };
         // Issuers know the time, whatever the proxy's clock says.
         let minted = recipe.mint(self.model.now().max(BUILT_AT));
@@ -310,7 +294,12 @@ impl<'d> Story<'d> {
     }
 
     fn send(&mut self) {
-        let (slot, route, source, flags) = (self.byte(), self.byte(), self.byte(), self.byte());
+        let (slot, route, source, flags) = (
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+        );
         let token = match slot % 9 {
             7 => Some(lasting(Tenant::of_crowd(flags, usize::from(source) % CROWD)).clone()),
             slot => self.slots.get(usize::from(slot)).cloned(),
@@ -352,8 +341,8 @@ impl<'d> Story<'d> {
         };
         self.outcome.requests += 1;
         self.counts();
-        let (now, rand) = (self.now(), self.rand());
-        let may_judge = self.model.observe(self.host_ms).is_some();
+        let (now, rand) = (self.tape.now(), self.tape.rand());
+        let may_judge = self.model.observe(self.tape.host_ms).is_some();
         sent.began = self.model.now();
         if let Some(token) = &sent.token {
             self.outcome.tokens += 1;
@@ -378,15 +367,15 @@ impl<'d> Story<'d> {
 
     fn go_on(&mut self, waiting: Waiting) {
         self.counts();
-        let (now, rand) = (self.now(), self.rand());
-        let may_judge = self.model.observe(self.host_ms).is_some();
+        let (now, rand) = (self.tape.now(), self.tape.rand());
+        let may_judge = self.model.observe(self.tape.host_ms).is_some();
         let step = self.guard.resume(waiting.pending, now, rand);
         self.judge(step, waiting.sent, may_judge);
     }
 
     /// A client leaves, an adapter forgets, or one resumes too early.
     fn lose(&mut self) {
-        let (which, how) = (self.byte(), self.byte());
+        let (which, how) = (self.tape.byte(), self.tape.byte());
         if self.paused.is_empty() {
             return;
         }
@@ -407,15 +396,11 @@ impl<'d> Story<'d> {
     }
 
     fn move_clock(&mut self) {
-        let by = u64::from(self.byte());
-        self.host_ms = match by % 8 {
-            0 => 0,
-            1 => BUILT_AT - 1,
-            2 => self.host_ms.saturating_sub(by * 1000),
-            3 => self.host_ms.saturating_add(by * 1000),
-            4 => self.model.now() + HOUR,
-            // Mostly the clock is mended.
-            _ => self.model.now().max(BUILT_AT + 1_000_000) + by,
-        };
+        let (by, latest) = (self.tape.byte(), self.model.now());
+        if by % 8 == 4 {
+            self.tape.host_ms = latest + HOUR;
+        } else {
+            self.tape.move_clock(by, latest);
+        }
     }
 }

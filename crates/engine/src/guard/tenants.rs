@@ -50,8 +50,8 @@ impl Guard {
     /// INVARIANT: whoever invents names leaves half of the flights, and half of the places to wait, to all others.
     pub(super) fn check_flights_for_strangers(&self) -> Result<(), Refusal> {
         let keys = &self.keys;
-        let has_room = |slot| keys.is_unproven(slot);
-        if self.flights.has_room_for_strangers(has_room) {
+        let is_unproven = |slot| keys.is_unproven(slot);
+        if self.flights.has_room_for_strangers(is_unproven) {
             Ok(())
         } else {
             Err(full_of_strangers())

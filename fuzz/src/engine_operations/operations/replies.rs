@@ -8,7 +8,7 @@ use super::{Open, Story};
 
 impl Story<'_> {
     pub(super) fn reply(&mut self) {
-        let (which, kind, mask) = (self.byte(), self.byte(), self.byte());
+        let (which, kind, mask) = (self.tape.byte(), self.tape.byte(), self.tape.byte());
         if self.open.is_empty() {
             return;
         }
@@ -46,11 +46,11 @@ impl Story<'_> {
                 body: body.as_bytes(),
             },
         };
-        self.model.observe(self.host_ms);
+        self.model.observe(self.tape.host_ms);
         if let (200, Some(keys)) = (status, brought) {
             self.model.load(open.issuer, keys);
         }
-        let (now, rand) = (self.now(), self.rand());
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.complete(open.flight, now, rand, reply);
         self.dead.push(open.flight);
         assert!(work.calls.is_empty(), "keys lead nowhere");
@@ -82,8 +82,8 @@ impl Story<'_> {
                 body: body.as_bytes(),
             },
         };
-        self.model.observe(self.host_ms);
-        let (now, rand) = (self.now(), self.rand());
+        self.model.observe(self.tape.host_ms);
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.complete(open.flight, now, rand, reply);
         self.dead.push(open.flight);
         assert_eq!(work.calls.len(), usize::from(kind % 16 <= 7));
@@ -99,15 +99,15 @@ impl Story<'_> {
 
     /// A reply to a flight that is over changes nothing, whatever it says.
     pub(super) fn reply_late(&mut self) {
-        let which = usize::from(self.byte());
+        let which = usize::from(self.tape.byte());
         if self.dead.is_empty() {
             return;
         }
         let flight = self.dead[which % self.dead.len()];
         let all = (0..KIDS.len()).map(|number| Signer { issuer: 0, number }.jwk());
         let body = json!({"keys": all.collect::<Vec<_>>()}).to_string();
-        self.model.observe(self.host_ms);
-        let (now, rand) = (self.now(), self.rand());
+        self.model.observe(self.tape.host_ms);
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let reply = Reply::Response {
             status: 200,
             headers: &[],

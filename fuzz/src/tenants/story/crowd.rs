@@ -9,7 +9,12 @@ const STRANGERS: u16 = 250;
 
 impl Story<'_> {
     pub(super) fn send_crowd(&mut self) {
-        let (entry, first, count, kind) = (self.byte(), self.byte(), self.byte(), self.byte());
+        let (entry, first, count, kind) = (
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+            self.tape.byte(),
+        );
         // Mostly a few; now and then so many that others make room.
         let count = match count {
             0..=239 => count % 12,
@@ -23,7 +28,7 @@ impl Story<'_> {
     pub(super) fn crowd(&mut self, entry: u8, first: usize, count: u8, kind: u8) {
         for number in 0..count {
             let tenant = Tenant::of_crowd(entry, first + usize::from(number));
-            self.host_ms = self.host_ms.saturating_add(1);
+            self.tape.pass(1);
             self.send_one(self.stranger(Some(lasting(tenant).clone()), Route::Any));
             self.stranger = (self.stranger + 1) % STRANGERS;
             let kind = if kind % 8 == 7 { number } else { kind } % 8;
@@ -52,7 +57,7 @@ impl Story<'_> {
 
     /// One token from many addresses.
     pub(super) fn send_burst(&mut self) {
-        let (slot, count) = (self.byte(), self.byte());
+        let (slot, count) = (self.tape.byte(), self.tape.byte());
         let token = self.slots.get(usize::from(slot) % 7).cloned();
         for _ in 0..count % 16 {
             self.send_one(self.stranger(token.clone(), Route::Any));

@@ -59,7 +59,7 @@ impl Story<'_> {
 
     /// The guard gives up what has lasted too long.
     fn end_flights(&mut self) {
-        self.model.observe(self.host_ms);
+        self.model.observe(self.tape.host_ms);
         let now = self.model.now();
         let all = std::mem::take(&mut self.open);
         let (over, open): (Vec<_>, Vec<_>) = all.into_iter().partition(|open| now >= open.deadline);
@@ -72,7 +72,7 @@ impl Story<'_> {
 
     pub(super) fn tick(&mut self) {
         self.end_flights();
-        let (now, rand) = (self.now(), self.rand());
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.tick(now, rand);
         self.take_calls(work.calls);
         let busy = |tenant| self.open.iter().any(|open| open.tenant == tenant);
@@ -83,7 +83,7 @@ impl Story<'_> {
     /// What hosts without timers do instead.
     pub(super) fn tick_without_timer(&mut self) {
         self.end_flights();
-        let (now, rand) = (self.now(), self.rand());
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let woken = self.guard.expire(now, rand);
         self.resume(woken);
         let calls = self.guard.next_refresh(now);
@@ -94,7 +94,7 @@ impl Story<'_> {
 
     /// The request that carried a call has gone.
     pub(super) fn abandon(&mut self) {
-        let which = usize::from(self.byte());
+        let which = usize::from(self.tape.byte());
         if self.open.is_empty() {
             return;
         }

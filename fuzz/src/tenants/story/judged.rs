@@ -247,7 +247,7 @@ impl Story<'_> {
     fn event_of(&self, outcome: &Outcome, sent: &Sent) -> String {
         let token = sent.token.as_ref();
         let text = token.map(|token| &*token.text);
-        let event = check_event(&outcome.event_line(self.now()), text);
+        let event = check_event(&outcome.event_line(self.tape.now()), text);
         for name in ["issuer", "claimed_issuer"] {
             if let Some(issuer) = event.get(name) {
                 let own = token.map(|token| &*token.issuer);

@@ -10,7 +10,7 @@ use super::{Open, Story};
 
 impl Story<'_> {
     pub(super) fn reply(&mut self) {
-        let (which, kind, detail) = (self.byte(), self.byte(), self.byte());
+        let (which, kind, detail) = (self.tape.byte(), self.tape.byte(), self.tape.byte());
         if self.open.is_empty() {
             return;
         }
@@ -35,7 +35,7 @@ impl Story<'_> {
     }
 
     pub(super) fn reply_to(&mut self, open: Open, kind: u8, detail: u8) {
-        self.model.observe(self.host_ms);
+        self.model.observe(self.tape.host_ms);
         self.dead.push(open.flight);
         if open.metadata {
             self.reply_metadata(open, kind, detail);
@@ -83,7 +83,7 @@ impl Story<'_> {
         };
         let loaded = brought.filter(|_| status == 200);
         self.model.fetched(open.tenant, loaded, status == 404);
-        let (now, rand) = (self.now(), self.rand());
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.complete(open.flight, now, rand, reply);
         assert!(work.calls.is_empty(), "keys lead nowhere");
         self.resume(work.woken);
@@ -118,7 +118,7 @@ impl Story<'_> {
         } else {
             self.model.fetched(own, None, status == 404);
         }
-        let (now, rand) = (self.now(), self.rand());
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.complete(open.flight, now, rand, reply);
         assert_eq!(work.calls.len(), usize::from(leads_on));
         for outgoing in work.calls {
@@ -131,15 +131,18 @@ impl Story<'_> {
 
     /// A reply to a flight that is over changes nothing, whatever it says.
     pub(super) fn reply_late(&mut self) {
-        let (which, tenant) = (self.byte(), Tenant::of(self.byte(), self.byte()));
+        let (which, tenant) = (
+            self.tape.byte(),
+            Tenant::of(self.tape.byte(), self.tape.byte()),
+        );
         if self.dead.is_empty() {
             return;
         }
         let flight = self.dead[usize::from(which) % self.dead.len()];
         let all = keys(tenant, 7).into_iter().map(Signer::jwk);
         let body = json!({"keys": all.collect::<Vec<_>>()}).to_string();
-        self.model.observe(self.host_ms);
-        let (now, rand) = (self.now(), self.rand());
+        self.model.observe(self.tape.host_ms);
+        let (now, rand) = (self.tape.now(), self.tape.rand());
         let work = self.guard.complete(flight, now, rand, response(200, &body));
         assert!(work.calls.is_empty() && work.woken.is_empty());
     }
