@@ -9,6 +9,14 @@ pub fn wasm() -> Result<PathBuf> {
     part("PORTCULLIS_WASM", "the built token-guard.wasm")
 }
 
+/// The same filter with an account of which functions run (variable `PORTCULLIS_WASM_TRACED`).
+pub fn traced_wasm() -> Result<PathBuf> {
+    part(
+        "PORTCULLIS_WASM_TRACED",
+        "the built token-guard.traced.wasm",
+    )
+}
+
 /// The build of the filter without conditions and YAML (variable `PORTCULLIS_WASM_MINIMAL`).
 pub fn minimal_wasm() -> Result<PathBuf> {
     part(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use wasmtime::{Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{Global, Instance, Store, StoreLimitsBuilder, TypedFunc, WasmParams, WasmResults};
 
 use crate::abi_version::AbiVersion;
 use crate::log::{Level, Log};
@@ -53,6 +53,8 @@ pub(crate) struct Exports {
 pub(crate) struct Guest {
     pub(crate) store: Store<Vm>,
     pub(crate) exports: Exports,
+    /// `None` if it could not be made.
+    instance: Option<Instance>,
     metering: Metering,
     /// Why the VM no longer runs.
     pub(crate) failed: Option<String>,
@@ -113,6 +115,7 @@ impl Guest {
         let mut guest = Self {
             store,
             exports: Exports::default(),
+            instance: None,
             metering: module.metering,
             failed: None,
             crashed: false,
@@ -128,6 +131,7 @@ impl Guest {
     fn boot(&mut self, module: &Module, allowance: Allowance) -> wasmtime::Result<()> {
         self.metering.allow(&mut self.store, allowance)?;
         let instance = module.instance.instantiate(&mut self.store)?;
+        self.instance = Some(instance);
         let memory = instance.get_memory(&mut self.store, "memory");
         self.store.data_mut().memory = memory;
         let malloc = match self.export(&instance, "malloc")? {
@@ -139,6 +143,20 @@ impl Guest {
         self.run_entry_points(&instance)?;
         self.fuel = self.metering.used(&self.store, allowance);
         Ok(())
+    }
+
+    /// The exported globals that hold an `i32`.
+    pub(crate) fn globals(&mut self) -> Vec<(String, i32)> {
+        let Some(instance) = self.instance else {
+            return Vec::new();
+        };
+        let globals: Vec<_> = instance
+            .exports(&mut self.store)
+            .filter_map(|export| Some((export.name().to_owned(), export.into_global()?)))
+            .collect();
+        let store = &mut self.store;
+        let value = |(name, global): (String, Global)| Some((name, global.get(&mut *store).i32()?));
+        globals.into_iter().filter_map(value).collect()
     }
 
     /// An export of that name; an error when its signature is another one.

@@ -285,6 +285,11 @@ impl Worker {
         calls.as_ref().map(Tally::counts).unwrap_or_default()
     }
 
+    /// The module's exported globals that hold an `i32`, with their values: what a module counts that was instrumented.
+    pub fn globals(&mut self) -> Vec<(String, i32)> {
+        self.guest.globals()
+    }
+
     /// Size of the guest's linear memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         let memory = self.guest.store.data().memory;

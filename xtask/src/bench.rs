@@ -52,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace, which: Bench, more: &[String]) -> Resul
     foreground(bench.current_dir(workspace.root()).args(more))
 }
 
-/// The test that holds `conformance/fuel.json`, with its table shown, or writing the file.
+/// The tests that hold `conformance/fuel.json` and the order of functions, with their table shown, or writing both files.
 fn fuel(workspace: &Workspace, record: bool) -> Result<ExitCode> {
     let dist = dist::build(workspace, Modules::Filter, Choice::Auto)?;
     let mut cargo = workspace.cargo();
@@ -66,9 +66,15 @@ fn fuel(workspace: &Workspace, record: bool) -> Result<ExitCode> {
             "--",
             "--nocapture",
         ])
-        .env("PORTCULLIS_WASM", dist.filter);
+        .env("PORTCULLIS_WASM", dist.filter)
+        .env("PORTCULLIS_WASM_TRACED", dist.traced);
     if record {
         cargo.env("PORTCULLIS_FUEL", "record");
     }
-    foreground(&mut cargo)
+    let code = foreground(&mut cargo)?;
+    if record {
+        // In the order that was just written down.
+        dist::build(workspace, Modules::Filter, Choice::Auto)?;
+    }
+    Ok(code)
 }

@@ -2,7 +2,7 @@
 //!
 //! `conformance/fuel.json` holds the counts of the last time somebody looked. A count that moved by more than the tolerance
 //! fails, up as well as down: a slower path is seen in review, and a faster one is written down.
-//! `PORTCULLIS_FUEL=record` writes the file anew (`cargo xtask bench fuel --record`).
+//! `PORTCULLIS_FUEL=record` writes the file anew, and the order of functions with it (`cargo xtask bench fuel --record`).
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -12,6 +12,7 @@
     reason = "a measurement: a wrong index must stop it, and no request reaches this code"
 )]
 
+mod order;
 mod scenarios;
 
 use std::collections::BTreeMap;

@@ -37,8 +37,8 @@ pub(crate) struct Measured {
 }
 
 /// One scenario.
-struct Scenario {
-    name: String,
+pub(crate) struct Scenario {
+    pub(crate) name: String,
     document: Value,
     /// The request of that number.
     request: Box<dyn Fn(usize) -> Result<Request>>,
@@ -50,35 +50,72 @@ struct Scenario {
 pub(crate) fn measure(module: &Module) -> Result<BTreeMap<String, Measured>> {
     let mut all = BTreeMap::new();
     for scenario in scenarios()? {
-        let measured =
-            play(module, &scenario).with_context(|| format!("scenario `{}`", scenario.name))?;
+        let measured = scenario.measure(module)?;
         all.insert(scenario.name, measured);
     }
     Ok(all)
 }
 
-fn play(module: &Module, scenario: &Scenario) -> Result<Measured> {
-    let options = HostOptions {
-        clock: Clock::at_seconds(NOW),
-        random: Random::Seeded(1),
-        ..HostOptions::of(module.profile())
-    };
-    let mut worker = Worker::new(
-        module,
-        wasm::plugin("fuel", scenario.document.to_string()),
-        options,
-        &Process::new(),
-    );
-    let started = worker.start();
-    ensure!(started.configured, "refused: {started:?}");
-    worker.count_host_calls();
-    // What is computed ahead for each key is done in ticks, a little in each.
-    (0..TICKS).for_each(|_| worker.tick());
-    let mut counted = Vec::with_capacity(COUNTED);
-    for number in 0..WARM_UP + COUNTED {
-        let request = (scenario.request)(number)?;
-        let (fuel, calls) = (worker.fuel_used(), calls_of(&worker));
-        let stream = worker.begin(request);
+impl Scenario {
+    fn measure(&self, module: &Module) -> Result<Measured> {
+        let mut counted = Vec::with_capacity(COUNTED);
+        self.play(module, |worker, ask| {
+            let (fuel, calls) = (worker.fuel_used(), calls_of(worker));
+            ask(worker)?;
+            let mut more = calls_of(worker);
+            more.retain(|function, count| {
+                *count -= calls.get(function).copied().unwrap_or_default();
+                *count > 0
+            });
+            counted.push((worker.fuel_used() - fuel, more));
+            Ok(())
+        })?;
+        counted.sort_unstable();
+        let (fuel, calls) = counted.swap_remove(COUNTED / 2);
+        Ok(Measured { fuel, calls })
+    }
+
+    /// Plays the scenario; each request that counts is made by `each`, with the function that it is given.
+    pub(crate) fn play(
+        &self,
+        module: &Module,
+        mut each: impl FnMut(&mut Worker, &dyn Fn(&mut Worker) -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        let name = || format!("scenario `{}`", self.name);
+        let mut worker = self.start(module).with_context(name)?;
+        for number in 0..WARM_UP + COUNTED {
+            let ask = |worker: &mut Worker| self.ask(worker, number);
+            if number < WARM_UP {
+                ask(&mut worker).with_context(name)?;
+            } else {
+                each(&mut worker, &ask).with_context(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start(&self, module: &Module) -> Result<Worker> {
+        let options = HostOptions {
+            clock: Clock::at_seconds(NOW),
+            random: Random::Seeded(1),
+            ..HostOptions::of(module.profile())
+        };
+        let mut worker = Worker::new(
+            module,
+            wasm::plugin("fuel", self.document.to_string()),
+            options,
+            &Process::new(),
+        );
+        let started = worker.start();
+        ensure!(started.configured, "refused: {started:?}");
+        worker.count_host_calls();
+        // What is computed ahead for each key is done in ticks, a little in each.
+        (0..TICKS).for_each(|_| worker.tick());
+        Ok(worker)
+    }
+
+    fn ask(&self, worker: &mut Worker, number: usize) -> Result<()> {
+        let stream = worker.begin((self.request)(number)?);
         let exchange = worker.finish(stream);
         let status = match &exchange.outcome {
             Outcome::Forwarded(_) => 200,
@@ -86,23 +123,13 @@ fn play(module: &Module, scenario: &Scenario) -> Result<Measured> {
             other => anyhow::bail!("{other:?}: {:?}", exchange.logs),
         };
         ensure!(
-            status == scenario.status,
+            status == self.status,
             "status {status}: {:?}",
             exchange.logs
         );
-        if number >= WARM_UP {
-            let mut more = calls_of(&worker);
-            more.retain(|function, count| {
-                *count -= calls.get(function).copied().unwrap_or_default();
-                *count > 0
-            });
-            counted.push((worker.fuel_used() - fuel, more));
-        }
         worker.take_logs();
+        Ok(())
     }
-    counted.sort_unstable();
-    let (fuel, calls) = counted.swap_remove(COUNTED / 2);
-    Ok(Measured { fuel, calls })
 }
 
 fn calls_of(worker: &Worker) -> BTreeMap<String, u64> {
@@ -113,7 +140,7 @@ fn calls_of(worker: &Worker) -> BTreeMap<String, u64> {
         .collect()
 }
 
-fn scenarios() -> Result<Vec<Scenario>> {
+pub(crate) fn scenarios() -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     let mut add =
         |name: &str, document: &Value, status, request: Box<dyn Fn(usize) -> Result<Request>>| {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
+use super::order::{self, ORDER, Order};
 use super::wasm::Module;
 use super::{Toolchain, compile, imports, record};
 use crate::say;
@@ -74,9 +75,14 @@ impl Build {
     pub(crate) fn file_with_names(self, workspace: &Workspace) -> PathBuf {
         workspace.target(&format!("dist/{}.names.wasm", self.name()))
     }
+
+    /// The same code with an account of which functions run, for tests (see [`order::traced`]).
+    pub(crate) fn file_traced(self, workspace: &Workspace) -> PathBuf {
+        workspace.target(&format!("{}/{}.traced.wasm", self.folder(), self.name()))
+    }
 }
 
-/// Builds it, writes both modules and the record, and holds it to its limits.
+/// Builds it, writes its modules and the record, and holds it to its limits.
 pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) -> Result<PathBuf> {
     let out = workspace.target(build.folder());
     compile(
@@ -91,7 +97,9 @@ pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) 
         .join("wasm32-unknown-unknown")
         .join(build.folder())
         .join("token_guard.wasm");
-    let named = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    let linked = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    let arranged = Order::read(&workspace.path(ORDER))?.arrange(&linked)?;
+    let named = arranged.bytes;
     // Hosts copy the names for every VM. Which of the standard sections a host reads is its affair: they stay.
     let bytes = Module::without_custom(&named, |section| section != "name")
         .with_context(|| format!("reading {}", from.display()))?;
@@ -99,12 +107,13 @@ pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) 
     let file = build.file(workspace);
     write_if_changed(&file, &bytes)?;
     write_if_changed(&build.file_with_names(workspace), &named)?;
+    write_if_changed(&build.file_traced(workspace), &order::traced(&named)?)?;
     let name = format!("{}.wasm", build.name());
     let record = record::describe(&name, &bytes, &module, &toolchain.version()?);
     write_if_changed(&file.with_extension("json"), record.as_bytes())?;
 
     say::note(&format!(
-        "{}: {} bytes ({:.2} MiB), {} imports, {} exports, {} KiB of memory at start",
+        "{}: {} bytes ({:.2} MiB), {} imports, {} exports, {} KiB of memory at start, {} functions in order",
         file.strip_prefix(workspace.root())
             .unwrap_or(&file)
             .display(),
@@ -113,6 +122,7 @@ pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) 
         module.imports.len(),
         module.exports.len(),
         module.initial_memory() / 1024,
+        arranged.first,
     ));
     let allowed = imports::Allowed::read(&workspace.path(imports::ALLOW_LIST))?;
     let strangers = allowed.strangers(&module.imports);

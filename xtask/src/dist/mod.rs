@@ -3,8 +3,8 @@
 mod debian;
 mod filter;
 mod imports;
+mod order;
 mod parts;
-mod reader;
 mod record;
 mod size;
 mod toolchain;
@@ -37,6 +37,8 @@ pub(crate) struct Dist {
     pub(crate) filter: PathBuf,
     /// `target/dist/token-guard-minimal.wasm`.
     pub(crate) minimal: PathBuf,
+    /// `target/wasm/token-guard.traced.wasm`: the filter with an account of which functions run.
+    pub(crate) traced: PathBuf,
     /// `target/dist/guests`.
     pub(crate) guests: PathBuf,
 }
@@ -72,6 +74,7 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
     let dist = Dist {
         filter: Build::Whole.file(workspace),
         minimal: Build::Minimal.file(workspace),
+        traced: Build::Whole.file_traced(workspace),
         guests: workspace.target("dist/guests"),
     };
     for build in Build::ALL {

@@ -110,7 +110,7 @@ pub(crate) fn by_part(module: &Module) -> Vec<(String, usize)> {
     let mut bytes: BTreeMap<String, usize> = BTreeMap::new();
     let mut code = 0;
     for (index, size) in (module.imported_functions()..).zip(&module.functions) {
-        let name = u64::try_from(index)
+        let name = u32::try_from(index)
             .ok()
             .and_then(|index| module.names.get(&index));
         *bytes

@@ -1,10 +1,14 @@
-//! A small reader of wasm modules: imports, exports, memory, and how many bytes each function and section takes.
+//! What `xtask build` and `xtask size` want to know of a module: imports, exports, memory, and how many bytes each function and
+//! section takes.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use anyhow::{Context, Result, bail};
-
-use super::reader::Reader;
+use anyhow::{Result, bail, ensure};
+use wasmparser::{
+    Encoding, ExternalKind, KnownCustom, Name, NameSectionReader, Operator, Parser, Payload,
+    TypeRef,
+};
 
 /// What of a module `xtask build` writes down.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub(crate) struct Module {
     /// Bytes of each data segment.
     pub(crate) data: Vec<usize>,
     /// Names of functions from the name section, by index; imports come first.
-    pub(crate) names: BTreeMap<u64, String>,
+    pub(crate) names: BTreeMap<u32, String>,
 }
 
 /// One import.
@@ -53,17 +57,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    fn from_byte(byte: u8) -> Result<Self> {
-        Ok(match byte {
-            0 => Self::Function,
-            1 => Self::Table,
-            2 => Self::Memory,
-            3 => Self::Global,
-            4 => Self::Tag,
-            _ => bail!("unknown kind of import or export: {byte}"),
-        })
-    }
-
     /// As the text format names it.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -76,40 +69,107 @@ impl Kind {
     }
 }
 
+impl From<ExternalKind> for Kind {
+    fn from(kind: ExternalKind) -> Self {
+        match kind {
+            ExternalKind::Func | ExternalKind::FuncExact => Self::Function,
+            ExternalKind::Table => Self::Table,
+            ExternalKind::Memory => Self::Memory,
+            ExternalKind::Global => Self::Global,
+            ExternalKind::Tag => Self::Tag,
+        }
+    }
+}
+
+impl From<TypeRef> for Kind {
+    fn from(kind: TypeRef) -> Self {
+        match kind {
+            TypeRef::Func(_) | TypeRef::FuncExact(_) => Self::Function,
+            TypeRef::Table(_) => Self::Table,
+            TypeRef::Memory(_) => Self::Memory,
+            TypeRef::Global(_) => Self::Global,
+            TypeRef::Tag(_) => Self::Tag,
+        }
+    }
+}
+
 impl Module {
     /// Reads a core module (not a component).
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
-        let mut reader = Reader { rest: bytes };
-        if reader.take(8)? != b"\0asm\x01\0\0\0" {
-            bail!("no wasm module of version 1");
-        }
         let mut module = Self::default();
-        while !reader.rest.is_empty() {
-            let before = reader.rest.len();
-            let (id, mut section) = reader.section()?;
-            let bytes = before - reader.rest.len();
-            let name = section_name(id, &mut section)?;
-            module.sections.push((name.clone(), bytes));
-            match id {
-                0 if name == "custom name" => {
-                    module.read_names(&mut section).context("name section")?;
+        for_each(bytes, |payload, whole| {
+            if let Some(name) = section_name(payload)? {
+                module.sections.push((name, whole.len()));
+            }
+            module.read(payload)
+        })?;
+        Ok(module)
+    }
+
+    fn read(&mut self, payload: &Payload<'_>) -> Result<()> {
+        match payload {
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    let import = import?;
+                    self.imports.push(Import {
+                        module: import.module.to_owned(),
+                        name: import.name.to_owned(),
+                        kind: import.ty.into(),
+                    });
                 }
-                2 => module
-                    .read_imports(&mut section)
-                    .context("import section")?,
-                5 => module.read_memory(&mut section).context("memory section")?,
-                7 => module
-                    .read_exports(&mut section)
-                    .context("export section")?,
-                6 => module.read_stack(&mut section).context("global section")?,
-                10 => module
-                    .read_functions(&mut section)
-                    .context("code section")?,
-                11 => module.read_data(&mut section).context("data section")?,
-                _ => {}
+            }
+            Payload::ExportSection(exports) => {
+                for export in exports.clone() {
+                    let export = export?;
+                    self.exports.push(Export {
+                        name: export.name.to_owned(),
+                        kind: export.kind.into(),
+                    });
+                }
+            }
+            Payload::MemorySection(memories) => {
+                if let Some(memory) = memories.clone().into_iter().next() {
+                    self.memory_pages = memory?.initial;
+                }
+            }
+            Payload::GlobalSection(globals) => {
+                if let Some(global) = globals.clone().into_iter().next()
+                    && let Operator::I32Const { value } =
+                        global?.init_expr.get_operators_reader().read()?
+                {
+                    self.stack_bytes = u64::from(value.cast_unsigned());
+                }
+            }
+            Payload::CodeSectionEntry(body) => {
+                let bytes = body.as_bytes().len();
+                self.functions.push(bytes + bytes_of_number(bytes));
+            }
+            Payload::DataSection(segments) => {
+                for segment in segments.clone() {
+                    self.data.push(segment?.data.len());
+                }
+            }
+            Payload::CustomSection(custom) => {
+                if let KnownCustom::Name(names) = custom.as_known() {
+                    self.read_names(names)?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The subsection of function names; the others are skipped.
+    fn read_names(&mut self, names: NameSectionReader<'_>) -> Result<()> {
+        for subsection in names {
+            if let Name::Function(functions) = subsection? {
+                for function in functions {
+                    let function = function?;
+                    self.names.insert(function.index, function.name.to_owned());
+                }
             }
         }
-        Ok(module)
+        Ok(())
     }
 
     /// Bytes of memory that an instance has before any code runs.
@@ -119,16 +179,15 @@ impl Module {
 
     /// The module without the custom sections that `keep` does not want; nothing that runs changes.
     pub(crate) fn without_custom(bytes: &[u8], keep: impl Fn(&str) -> bool) -> Result<Vec<u8>> {
-        let mut reader = Reader { rest: bytes };
-        let mut kept = reader.take(8)?.to_vec();
-        while !reader.rest.is_empty() {
-            let whole = reader.rest;
-            let (id, mut section) = reader.section()?;
-            let length = whole.len() - reader.rest.len();
-            if id != 0 || keep(&section.name()?) {
-                kept.extend(&whole[..length]);
+        let mut kept = Vec::with_capacity(bytes.len());
+        for_each(bytes, |payload, whole| {
+            let left_out =
+                matches!(payload, Payload::CustomSection(custom) if !keep(custom.name()));
+            if !left_out {
+                kept.extend(&bytes[whole]);
             }
-        }
+            Ok(())
+        })?;
         Ok(kept)
     }
 
@@ -137,89 +196,37 @@ impl Module {
         let functions = self.imports.iter().filter(|it| it.kind == Kind::Function);
         functions.count()
     }
-
-    fn read_imports(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        for _ in 0..section.number()? {
-            let (module, name) = (section.name()?, section.name()?);
-            let kind = Kind::from_byte(section.byte()?)?;
-            section.skip_type(kind)?;
-            self.imports.push(Import { module, name, kind });
-        }
-        Ok(())
-    }
-
-    fn read_memory(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        if section.number()? > 0 {
-            section.byte()?;
-            self.memory_pages = section.number()?;
-        }
-        Ok(())
-    }
-
-    /// `i32.const N`, the value of the first global.
-    fn read_stack(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        const I32_CONST: u8 = 0x41;
-        if section.number()? > 0 {
-            section.take(2)?;
-            if section.byte()? == I32_CONST {
-                self.stack_bytes = section.number()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_functions(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        for _ in 0..section.number()? {
-            let before = section.rest.len();
-            let size = usize::try_from(section.number()?)?;
-            section.take(size)?;
-            self.functions.push(before - section.rest.len());
-        }
-        Ok(())
-    }
-
-    /// Active segments of memory 0, which is all that linkers of Rust make.
-    fn read_data(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        const ACTIVE: u64 = 0;
-        const END: u8 = 0x0b;
-        for _ in 0..section.number()? {
-            if section.number()? == ACTIVE {
-                while section.byte()? != END {}
-            }
-            let size = usize::try_from(section.number()?)?;
-            section.take(size)?;
-            self.data.push(size);
-        }
-        Ok(())
-    }
-
-    /// The subsection of function names; the others are skipped.
-    fn read_names(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        const FUNCTIONS: u8 = 1;
-        while !section.rest.is_empty() {
-            let (id, mut names) = section.section()?;
-            if id == FUNCTIONS {
-                for _ in 0..names.number()? {
-                    self.names.insert(names.number()?, names.name()?);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn read_exports(&mut self, section: &mut Reader<'_>) -> Result<()> {
-        for _ in 0..section.number()? {
-            let name = section.name()?;
-            let kind = Kind::from_byte(section.byte()?)?;
-            section.number()?;
-            self.exports.push(Export { name, kind });
-        }
-        Ok(())
-    }
 }
 
-/// The specification's name of a section; a custom section gives its own, which is read.
-fn section_name(id: u8, section: &mut Reader<'_>) -> Result<String> {
+/// Calls `visit` for everything in the module, in order, with the bytes that it takes: of a section all with its header, of what lies
+/// within one (functions) none.
+fn for_each(
+    bytes: &[u8],
+    mut visit: impl FnMut(&Payload<'_>, Range<usize>) -> Result<()>,
+) -> Result<()> {
+    let mut end = 0;
+    for payload in Parser::new(0).parse_all(bytes) {
+        let payload = payload?;
+        let section = match &payload {
+            Payload::Version {
+                encoding, range, ..
+            } => {
+                ensure!(*encoding == Encoding::Module, "a component, and no module");
+                Some(range.clone())
+            }
+            other => other.as_section().map(|(_, range)| range),
+        };
+        let begins = end;
+        if let Some(section) = section {
+            end = usize::try_from(section.end)?;
+        }
+        visit(&payload, begins..end)?;
+    }
+    Ok(())
+}
+
+/// The specification's name of a section; a custom section gives its own.
+fn section_name(payload: &Payload<'_>) -> Result<Option<String>> {
     const NAMES: [&str; 14] = [
         "custom",
         "type",
@@ -236,11 +243,21 @@ fn section_name(id: u8, section: &mut Reader<'_>) -> Result<String> {
         "data count",
         "tag",
     ];
-    Ok(match (id, NAMES.get(usize::from(id))) {
-        (0, _) => format!("custom {}", section.name()?),
-        (_, Some(name)) => (*name).to_owned(),
-        (_, None) => bail!("unknown section {id}"),
-    })
+    if let Payload::CustomSection(custom) = payload {
+        return Ok(Some(format!("custom {}", custom.name())));
+    }
+    let Some((id, _)) = payload.as_section() else {
+        return Ok(None);
+    };
+    match NAMES.get(usize::from(id)) {
+        Some(name) => Ok(Some((*name).to_owned())),
+        None => bail!("unknown section {id}"),
+    }
+}
+
+/// Bytes that a number takes as unsigned LEB128.
+fn bytes_of_number(number: usize) -> usize {
+    number.max(1).ilog2() as usize / 7 + 1
 }
 
 #[cfg(test)]

@@ -88,6 +88,7 @@ impl Parts {
         command
             .env("PORTCULLIS_WASM", dist.filter)
             .env("PORTCULLIS_WASM_MINIMAL", dist.minimal)
+            .env("PORTCULLIS_WASM_TRACED", dist.traced)
             .env("PORTCULLIS_GUESTS", dist.guests);
         command
             .env("PORTCULLIS_ENVOY", self.envoy()?)
