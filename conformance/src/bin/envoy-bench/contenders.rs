@@ -27,7 +27,9 @@ pub(crate) const GUARD_SILENT: &str = "token-guard, warm, audit log: none";
 pub(crate) const GUARD_LOGGED: &str = "token-guard, warm, audit lines written";
 /// The guard and tokens it has not met.
 pub(crate) const GUARD_FIRST: &str = "token-guard, first seen";
-/// The same, told to verify signatures by itself.
+/// The same, told to write no audit lines.
+pub(crate) const GUARD_FIRST_SILENT: &str = "token-guard, first seen, audit log: none";
+/// The guard and tokens it has not met, told to verify signatures by itself.
 pub(crate) const GUARD_ALONE: &str = "token-guard, first seen, no host crypto";
 
 /// A wasm filter that reads the head and does nothing else: what none can go below.
@@ -94,7 +96,7 @@ impl Contender {
             },
             cached: match name {
                 GUARD_WARM | GUARD_SILENT | GUARD_LOGGED => Cached::All,
-                GUARD_FIRST | GUARD_ALONE => Cached::Few,
+                GUARD_FIRST | GUARD_FIRST_SILENT | GUARD_ALONE => Cached::Few,
                 _ => Cached::Nothing,
             },
         };
@@ -155,6 +157,14 @@ pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<C
             },
         ),
         (
+            GUARD_FIRST_SILENT,
+            Document {
+                cache_bytes: Some(SMALL_CACHE),
+                audit: Some("none"),
+                ..plain
+            },
+        ),
+        (
             GUARD_ALONE,
             Document {
                 cache_bytes: Some(SMALL_CACHE),
@@ -165,8 +175,8 @@ pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<C
     ];
     for (name, document) in guards {
         for minted in &tokens.algorithms {
-            // What a line costs does not depend on the algorithm.
-            if matches!(name, GUARD_SILENT | GUARD_LOGGED) && minted.name != "ES256" {
+            // What a written line costs does not depend on the algorithm.
+            if name == GUARD_LOGGED && minted.name != "ES256" {
                 continue;
             }
             // A VM of its own for each: no listener warms another one's cache.
