@@ -322,8 +322,8 @@ fn bench() -> Command {
         ))
         .subcommand(
             Command::new("fuel")
-                .about("Fuel and host calls of every kind of request beside conformance/fuel.json")
-                .arg(flag("record", "Write conformance/fuel.json anew")),
+                .about("Fuel and host calls of every kind of request beside conformance/fuel.json, and whether the functions that they run stand first in the module")
+                .arg(flag("record", "Write conformance/fuel.json and plugins/token-guard/order.txt anew")),
         )
 }
 

@@ -72,9 +72,9 @@ fn fuel(workspace: &Workspace, record: bool) -> Result<ExitCode> {
         cargo.env("PORTCULLIS_FUEL", "record");
     }
     let code = foreground(&mut cargo)?;
-    if record {
+    if record && code == ExitCode::SUCCESS {
         // In the order that was just written down.
-        dist::build(workspace, Modules::Filter, Choice::Auto)?;
+        dist::build(workspace, Modules::Filters, Choice::Auto)?;
     }
     Ok(code)
 }

@@ -25,7 +25,7 @@ const TICKS: usize = 200;
 const WARM_UP: usize = 20;
 
 /// Requests that count; the median is told. Tables of hashes grow now and then, which is no request's own cost.
-const COUNTED: usize = 41;
+pub(crate) const COUNTED: usize = 41;
 
 /// The cost of one request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,7 @@ pub(crate) struct Measured {
 
 /// One scenario.
 pub(crate) struct Scenario {
+    /// What is asked, in words.
     pub(crate) name: String,
     document: Value,
     /// The request of that number.
@@ -140,6 +141,7 @@ fn calls_of(worker: &Worker) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// All of them.
 pub(crate) fn scenarios() -> Result<Vec<Scenario>> {
     let mut all = Vec::new();
     let mut add =

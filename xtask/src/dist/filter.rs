@@ -75,11 +75,11 @@ impl Build {
     pub(crate) fn file_with_names(self, workspace: &Workspace) -> PathBuf {
         workspace.target(&format!("dist/{}.names.wasm", self.name()))
     }
+}
 
-    /// The same code with an account of which functions run, for tests (see [`order::traced`]).
-    pub(crate) fn file_traced(self, workspace: &Workspace) -> PathBuf {
-        workspace.target(&format!("{}/{}.traced.wasm", self.folder(), self.name()))
-    }
+/// The whole build with an account of which functions run, for tests (see [`order::traced`]).
+pub(super) fn traced(workspace: &Workspace) -> PathBuf {
+    workspace.target("wasm/token-guard.traced.wasm")
 }
 
 /// Builds it, writes its modules and the record, and holds it to its limits.
@@ -98,7 +98,14 @@ pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) 
         .join(build.folder())
         .join("token_guard.wasm");
     let linked = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
-    let arranged = Order::read(&workspace.path(ORDER))?.arrange(&linked)?;
+    let arranged = Order::read(&workspace.path(ORDER))?
+        .arrange(&linked)
+        .with_context(|| format!("reading {}", from.display()))?;
+    if arranged.first == 0 {
+        say::note(&format!(
+            "{ORDER} names no function of this module: `cargo xtask bench fuel --record` writes it anew"
+        ));
+    }
     let named = arranged.bytes;
     // Hosts copy the names for every VM. Which of the standard sections a host reads is its affair: they stay.
     let bytes = Module::without_custom(&named, |section| section != "name")
@@ -107,7 +114,9 @@ pub(super) fn build(workspace: &Workspace, toolchain: &Toolchain, build: Build) 
     let file = build.file(workspace);
     write_if_changed(&file, &bytes)?;
     write_if_changed(&build.file_with_names(workspace), &named)?;
-    write_if_changed(&build.file_traced(workspace), &order::traced(&named)?)?;
+    if build == Build::Whole {
+        write_if_changed(&traced(workspace), &order::traced(&named)?)?;
+    }
     let name = format!("{}.wasm", build.name());
     let record = record::describe(&name, &bytes, &module, &toolchain.version()?);
     write_if_changed(&file.with_extension("json"), record.as_bytes())?;

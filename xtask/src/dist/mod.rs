@@ -74,7 +74,7 @@ pub(crate) fn build(workspace: &Workspace, modules: Modules, choice: Choice) -> 
     let dist = Dist {
         filter: Build::Whole.file(workspace),
         minimal: Build::Minimal.file(workspace),
-        traced: Build::Whole.file_traced(workspace),
+        traced: filter::traced(workspace),
         guests: workspace.target("dist/guests"),
     };
     for build in Build::ALL {

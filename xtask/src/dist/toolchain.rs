@@ -83,9 +83,6 @@ impl Toolchain {
         let mut flags = remapped(root);
         // Names that tell for whose types generic code was made: `xtask size` reads them.
         flags.push("-Csymbol-mangling-version=v0".to_owned());
-        // Without it the linker leaves five bytes for the index of every call and the address of every constant; most need two or
-        // three, and the rest is a twentieth of a module. It wants a module without debug information, which the profiles see to.
-        flags.push("-Clink-arg=--compress-relocations".to_owned());
         if *self == Self::Debian {
             flags.extend(debian::configure(&mut command));
         }
