@@ -181,6 +181,23 @@ fn the_log_phase_reads_what_was_received_and_sent() {
 }
 
 #[test]
+fn exported_globals_are_told_with_their_values() {
+    let mut worker = guest();
+    let mut globals = worker.globals();
+    globals.sort();
+    // Where linkers of Rust say that the module's own data end and its heap begins; functions and the memory are no globals.
+    let [(data_end, end), (heap_base, heap)] = &globals[..] else {
+        panic!("{globals:?}");
+    };
+    assert_eq!(
+        (data_end.as_str(), heap_base.as_str()),
+        ("__data_end", "__heap_base")
+    );
+    let memory = i32::try_from(worker.memory_bytes()).unwrap();
+    assert!(0 < *end && end <= heap && *heap <= memory);
+}
+
+#[test]
 fn the_same_run_says_the_same() {
     let run = || {
         let mut worker = worker(well_behaved(), "tick 5", options());

@@ -123,6 +123,19 @@ fn answering(mut listener: Value) -> Value {
     listener
 }
 
+impl Minted {
+    /// What a contender is sent. Whoever verifies each time gets other tokens each time: one that comes again is easier on the
+    /// processor's caches.
+    pub(crate) fn script_for(&self, contender: &str) -> &Path {
+        match contender {
+            JWT_AUTHN | GUARD_FIRST | GUARD_FIRST_SILENT | GUARD_ALONE | LEAST_VERIFYING => {
+                &self.fresh
+            }
+            _ => &self.same,
+        }
+    }
+}
+
 /// Everybody.
 pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<Contender> {
     let mut all = vec![bare(tokens)];
@@ -134,13 +147,7 @@ pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<C
     ];
     for (name, filters) in native {
         let each = |minted: &Minted| {
-            // Who verifies each time gets what the guard gets that verifies each time: a token that is used again is easier on the
-            // processor's caches.
-            let script = if name == JWT_AUTHN {
-                &minted.fresh
-            } else {
-                &minted.same
-            };
+            let script = minted.script_for(name);
             Contender::new(name, Some(minted.name), filters.clone(), script)
         };
         all.extend(tokens.algorithms.iter().map(each));
@@ -188,17 +195,12 @@ pub(crate) fn all(wasm: &Path, tokens: &Tokens, authorizer: SocketAddr) -> Vec<C
             }
             // A VM of its own for each: no listener warms another one's cache.
             let vm_id = format!("{name} {}", minted.name);
-            let script = if document.cache_bytes.is_some() {
-                &minted.fresh
-            } else {
-                &minted.same
-            };
             let filter = guard(&vm_id, wasm, &document.text(tokens));
             all.push(Contender::new(
                 name,
                 Some(minted.name),
                 vec![filter],
-                script,
+                minted.script_for(name),
             ));
         }
     }

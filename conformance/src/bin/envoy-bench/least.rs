@@ -34,17 +34,11 @@ fn contender(name: &'static str, minted: &Minted, configuration: &[u8]) -> Resul
         "@type": "type.googleapis.com/google.protobuf.BytesValue",
         "value": String::from_utf8(encode_base64url(configuration))?,
     });
-    // As those do that verify each time; the question stays the same.
-    let script = if configuration.is_empty() {
-        &minted.same
-    } else {
-        &minted.fresh
-    };
     Ok(Contender::new(
         name,
         Some(minted.name),
         vec![filter],
-        script,
+        minted.script_for(name),
     ))
 }
 
